@@ -1,0 +1,1 @@
+"""Published and measured leaderboard figures, as package data."""

@@ -1,0 +1,1 @@
+"""Models that come with salbench, as plugins like any other package's."""

@@ -1,0 +1,118 @@
+"""What every data set is made of: a stimulus with its image and its fixations, kept apart by viewer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salbench.arrays import BoolArray, FloatArray, IntArray, RGBImage, SaliencyMap
+
+
+@dataclass(frozen=True, eq=False)
+class Fixations:
+    """Fixations of one stimulus in the order of recording.
+
+    `x`, `y`: (n,) float64, pixels, 0-based, x to the right and y down, a whole number being the middle of a pixel.
+    `viewer`: (n,) whose equal entries belong to one viewer.
+    """
+
+    x: FloatArray
+    y: FloatArray
+    viewer: npt.NDArray[Any]
+
+    def __post_init__(self) -> None:
+        if not len(self.x) == len(self.y) == len(self.viewer):
+            raise ValueError(f"x, y and viewer differ in length: {len(self.x)}, {len(self.y)}, {len(self.viewer)}")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def columns(self) -> IntArray:
+        """Pixel column of each fixation: x rounded, halves up."""
+        return np.floor(self.x + 0.5).astype(np.int64)
+
+    @property
+    def rows(self) -> IntArray:
+        """Pixel row of each fixation: y rounded, halves up."""
+        return np.floor(self.y + 0.5).astype(np.int64)
+
+    def select(self, keep: npt.NDArray[Any]) -> "Fixations":
+        """The fixations that a boolean mask or an index array picks."""
+        return Fixations(self.x[keep], self.y[keep], self.viewer[keep])
+
+    def within(self, size: tuple[int, int]) -> "Fixations":
+        """The fixations whose pixel lies inside a frame of (height, width); others, and NaN, are left out."""
+        height, width = size
+        inside = (self.x >= -0.5) & (self.x < width - 0.5) & (self.y >= -0.5) & (self.y < height - 0.5)
+        return self.select(inside)
+
+    def by_viewer(self) -> "dict[str, Fixations]":
+        """The fixations of each viewer, viewers in the order of their first fixation."""
+        names, first = np.unique(self.viewer, return_index=True)
+        ordered = names[np.argsort(first)]
+        return {str(name): self.select(self.viewer == name) for name in ordered}
+
+    def without(self, viewer: str) -> "Fixations":
+        """The fixations of all viewers but one."""
+        return self.select(self.viewer.astype(str) != viewer)
+
+    def as_map(self, size: tuple[int, int]) -> BoolArray:
+        """The fixation map: (height, width) bool, True at every pixel with a fixation. All must lie inside."""
+        fixation_map = np.zeros(size, dtype=np.bool_)
+        fixation_map[self.rows, self.columns] = True
+        return fixation_map
+
+    @classmethod
+    def of_one_viewer(cls, x: npt.ArrayLike, y: npt.ArrayLike, viewer: str = "1") -> "Fixations":
+        """Fixations of a single, or an unknown, viewer."""
+        xs = np.asarray(x, dtype=np.float64).ravel()
+        return cls(xs, np.asarray(y, dtype=np.float64).ravel(), np.full(len(xs), viewer))
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Fixations]") -> "Fixations":
+        """All fixations of several records, one after the other."""
+        if not parts:
+            return cls.of_one_viewer([], [])
+        return cls(
+            np.concatenate([part.x for part in parts]),
+            np.concatenate([part.y for part in parts]),
+            np.concatenate([part.viewer.astype(str) for part in parts]),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Stimulus:
+    """One image of a data set and what was recorded on it. Nothing is read before it is asked for.
+
+    `id`: unique in its data set; predictions are found under this name.
+    `size`: (height, width) of the image in pixels.
+    The sources are functions without arguments; they must pickle, since stimuli travel to worker processes.
+    `map_source` is given only where the data set has its own continuous ground-truth maps.
+    """
+
+    id: str
+    size: tuple[int, int]
+    image_source: Callable[[], RGBImage]
+    fixation_source: Callable[[], Fixations] | None = None
+    map_source: Callable[[], SaliencyMap] | None = None
+
+    def image(self) -> RGBImage:
+        """The image: (height, width, 3) uint8, RGB."""
+        return self.image_source()
+
+    def recorded_fixations(self) -> Fixations:
+        """Every fixation as recorded, those outside the frame included; empty where a data set has none."""
+        if self.fixation_source is None:
+            return Fixations.of_one_viewer([], [])
+        return self.fixation_source()
+
+    def fixations(self) -> Fixations:
+        """The fixations inside the frame: those outside are dropped, never clamped."""
+        return self.recorded_fixations().within(self.size)
+
+    def fixation_map(self) -> BoolArray:
+        """(height, width) bool, True where at least one fixation fell."""
+        return self.fixations().as_map(self.size)

@@ -1,0 +1,29 @@
+"""Errors that a user can cause and mend. The command line prints their text, never a traceback."""
+
+
+class SalbenchError(Exception):
+    """Base of every error that salbench raises on purpose; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class UsageError(SalbenchError, ValueError):
+    """A request that cannot be carried out as it was put: an unknown name, options that exclude each other."""
+
+    exit_code = 2
+
+
+class ShapeError(SalbenchError, ValueError):
+    """An array whose dimensions or size do not fit."""
+
+
+class ValueRangeError(SalbenchError, ValueError):
+    """An array whose values cannot be what the argument stands for."""
+
+
+class DataError(SalbenchError):
+    """A file that is missing, unreadable or not what it should be; the text names the file and the mend."""
+
+
+class RunError(SalbenchError):
+    """A run folder that cannot be used: of another plan, incomplete, or damaged."""

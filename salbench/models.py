@@ -1,0 +1,186 @@
+"""The plugin contract: what a saliency model offers, and how salbench finds the models that are installed.
+
+A plugin package registers a *factory* under the entry-point group `salbench.models`. A factory carries a `card` and,
+called with the keyword arguments `checkpoint` and `device`, returns the model. A class whose constructor takes these
+two serves as its own factory. Reading a factory's card must not import heavy libraries: import them when called.
+"""
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+
+from salbench.arrays import FixationMap, FloatArray, RGBImage, SaliencyMap
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError, UsageError
+from salbench.progress import Progress
+
+ENTRY_POINT_GROUP = "salbench.models"
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a table or a reader must know of a model."""
+
+    name: str
+    """The registered name, as on the command line."""
+    title: str
+    """The name as a table prints it."""
+    description: str = ""
+    citation: str = ""
+    trained_on: tuple[str, ...] = ()
+    """`dataset/split` of everything the model was fitted on."""
+    uses_ground_truth: bool = False
+    """Whether the model is shown the evaluated stimulus's own fixations; tables mark such rows."""
+    needs_checkpoint: bool = False
+
+
+class SaliencyModel(Protocol):
+    """A model that looks at the image alone."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card; a trained model fills `trained_on` from its checkpoint."""
+
+    def predict(self, image: RGBImage) -> SaliencyMap:
+        """Saliency of an image: (H, W, 3) uint8 RGB to (H, W), finite, larger meaning more salient."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a baseline made of fixations may use for one stimulus.
+
+    `others()`: how often each pixel of this stimulus's frame was fixated in the other images of the split, coordinates
+    scaled to this frame, (height, width) float64.
+    `blur`: the protocol's ground-truth blur, fixation map to density.
+    `fixations`: this stimulus's own fixations; empty unless the model's card says `uses_ground_truth`.
+    `rng(key)`: a generator seeded by run seed, stimulus and key.
+    """
+
+    others: Callable[[], FloatArray]
+    blur: Callable[[FixationMap], FloatArray]
+    fixations: Fixations
+    rng: Callable[[str], np.random.Generator]
+
+
+@runtime_checkable
+class ContextModel(Protocol):
+    """A baseline that needs more than the image."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
+        """Saliency of a stimulus, (height, width)."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A map together with the only fixations it is to be judged by."""
+
+    saliency_map: SaliencyMap
+    fixations: Fixations
+
+
+@runtime_checkable
+class RepeatedModel(Protocol):
+    """A baseline that is scored several times on a stimulus, each time on other fixations; the mean counts."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    def evaluations(self, stimulus: Stimulus, context: Context) -> Iterable[Evaluation]:
+        """Maps with the fixations that judge them."""
+
+
+Model = SaliencyModel | ContextModel | RepeatedModel
+
+
+class ModelFactory(Protocol):
+    """What an entry point names."""
+
+    card: ClassVar[ModelCard]
+
+    def __call__(self, *, checkpoint: Path | None = None, device: str | None = None) -> Model:
+        """The model, ready to predict. `device`: a torch device string, or None for the model's own choice."""
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """Everything a trainable model is given beside its own configuration.
+
+    `dataset`: `name/split`, to be stored as the checkpoint's `trained_on`.
+    `ground_truth(stimulus)`: continuous map, (height, width) float64 in 0 to 1, its maximum 1 (all zero without
+    fixations).
+    `validate(predict)`: scores a predict function on the validation stimuli, metric key to mean.
+    """
+
+    train: Sequence[Stimulus]
+    validation: Sequence[Stimulus]
+    dataset: str
+    ground_truth: Callable[[Stimulus], FloatArray]
+    validate: Callable[[Callable[[RGBImage], SaliencyMap]], Mapping[str, float]]
+    out: Path
+    device: str | None
+    seed: int
+    progress: Progress
+
+
+@runtime_checkable
+class TrainableFactory(Protocol):
+    """A factory that can also train. `config_class` is a frozen dataclass; each field's metadata may carry `help` and
+    `choices`, and becomes an option of `salbench train NAME`.
+    """
+
+    card: ClassVar[ModelCard]
+    config_class: ClassVar[type]
+
+    def train(self, job: TrainingJob, config: Any) -> Path:
+        """Train, resume where an earlier call with the same configuration stopped, return the checkpoint's path."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """The model factories that are installed, by name; each is imported on first use."""
+
+    entries: Mapping[str, EntryPoint] = field(default_factory=dict)
+
+    def names(self) -> list[str]:
+        """All registered names, sorted."""
+        return sorted(self.entries)
+
+    def factory(self, name: str) -> ModelFactory:
+        """The factory of that name. UsageError for an unknown one, DataError where its package cannot be imported."""
+        entry = self.entries.get(name)
+        if entry is None:
+            raise UsageError(unknown_name("model", name, self.names()))
+        try:
+            factory: ModelFactory = entry.load()
+        except ImportError as error:
+            raise DataError(f"model {name!r} ({entry.value}) cannot be imported: {error}") from error
+        return factory
+
+
+@lru_cache(maxsize=1)
+def registry() -> Registry:
+    """The registry of this environment. Two packages that register one name are an error that names both."""
+    entries: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        known = entries.setdefault(entry.name, entry)
+        if known.value != entry.value:
+            raise UsageError(f"two packages register the model {entry.name!r}: {known.value} and {entry.value}")
+    return Registry(entries)
+
+
+def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
+    """The text for a name that is not registered: the near ones first, then all."""
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}."
