@@ -1,0 +1,230 @@
+"""Image and map files to arrays and back. Every file is taken as hostile: checked before it is decoded, named when bad.
+
+Pillow decodes: it refuses truncated files, which OpenCV fills with grey, and tells sizes from the header alone.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps
+
+from salbench.arrays import RGBImage, SaliencyMap
+from salbench.atomic import replacing
+from salbench.errors import DataError, UsageError
+from salbench.maps import is_flat, normalise_range, to_float
+
+MAX_PIXELS = 100_000_000
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
+MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
+MAP_FORMATS = ("png", "png16", "npy")
+COLOUR_NOISE = 3
+"""How far the channels of a grey picture may differ, in 8-bit levels: JPEG's chroma rounding stays below."""
+
+_EXIF_ORIENTATION = 0x0112
+
+
+def read_image(path: Path) -> RGBImage:
+    """A stimulus: (H, W, 3) uint8 RGB, turned as its EXIF orientation says.
+
+    Grey and palette images become RGB, 16-bit ones keep their upper 8 bits, CMYK is converted.
+    Raises DataError, naming the file, where it is missing, damaged, too large, not an image, or has transparent pixels.
+    """
+    with _opened(path) as image:
+        upright = ImageOps.exif_transpose(image)
+        return np.asarray(_as_rgb(upright, path))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """(height, width) of an image as `read_image` would give it, from its header alone. DataError as there."""
+    with _opened(path) as image:
+        width, height = image.size
+        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
+        return (width, height) if turned else (height, width)
+
+
+def read_map(path: Path) -> SaliencyMap:
+    """A saliency or ground-truth map: (H, W) with the file's own type: bool, uint8, uint16, int32 or float.
+
+    An image, an `.npy` array, or an `.npz` archive with one array. A colour picture whose channels agree is grey.
+    Raises DataError, naming the file, where it is missing, damaged, too large, transparent or really coloured.
+    """
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path)
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path)
+    with _opened(path) as image:
+        return _as_grey(ImageOps.exif_transpose(image), path)
+
+
+def write_map(path: Path, saliency_map: SaliencyMap, form: str = "png") -> None:
+    """Write a map, atomically: `png` and `png16` stretch its range to 8 or 16 bits, `npy` keeps every bit.
+
+    A flat map becomes an all-zero picture. Raises UsageError for another form.
+    """
+    with replacing(path) as scratch:
+        if form == "npy":
+            with scratch.open("wb") as file:
+                np.save(file, saliency_map, allow_pickle=False)
+        elif form in MAP_FORMATS:
+            Image.fromarray(_quantised(saliency_map, 65535 if form == "png16" else 255)).save(scratch, format="PNG")
+        else:
+            raise UsageError(f"unknown map format {form!r}; wanted: {', '.join(MAP_FORMATS)}")
+
+
+def map_suffix(form: str) -> str:
+    """The file suffix of a map format."""
+    return ".npy" if form == "npy" else ".png"
+
+
+def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+    """The files of a folder and those below it, by their path in the folder without suffix, in natural order.
+
+    Hidden files and folders are passed over. Raises DataError where the folder is missing or two files share a stem.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*"), key=lambda p: natural_key(p.relative_to(folder).as_posix())):
+        relative = path.relative_to(folder)
+        if path.suffix.lower() not in suffixes or any(part.startswith(".") for part in relative.parts):
+            continue
+        stem = relative.with_suffix("").as_posix()
+        if stem in found:
+            raise DataError(f"{folder}: {found[stem].name} and {path.name} have the same stem; remove one of them")
+        found[stem] = path
+    return found
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """A sort key that puts `i2` before `i10`."""
+    parts: list[tuple[int, int, str]] = []
+    digits = ""
+    for character in [*text, ""]:
+        if character.isascii() and character.isdigit():
+            digits += character
+            continue
+        if digits:
+            parts.append((0, int(digits), digits))
+            digits = ""
+        if character:
+            parts.append((1, 0, character))
+    return parts
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    """The image behind a path. Whatever a decoder raises on a damaged file becomes a DataError that names it."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with Image.open(path) as image:
+            _check_pixels(image.width * image.height, path)
+            yield image
+    except DataError:
+        raise
+    except MemoryError as error:
+        raise DataError(f"{path}: too large for this machine's memory") from error
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as an image ({error}); restore the file or remove it") from error
+
+
+def _check_pixels(count: int, path: Path) -> None:
+    if count > MAX_PIXELS:
+        raise DataError(f"{path}: {count:,} pixels; at most {MAX_PIXELS:,} are read. Scale it down")
+
+
+def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
+    opaque = _without_alpha(image, path)
+    if opaque.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(opaque) >> 8).astype(np.uint8)).convert("RGB")
+    if opaque.mode == "I" and opaque.format == "PNG":
+        return Image.fromarray((np.asarray(opaque) >> 8).astype(np.uint8)).convert("RGB")
+    if opaque.mode in {"I", "F"}:
+        raise DataError(f"{path}: pixels of type {opaque.mode} have no known range; convert it to an 8-bit image")
+    return opaque.convert("RGB")
+
+
+def _without_alpha(image: Image.Image, path: Path) -> Image.Image:
+    """The image without its alpha channel, refused where a pixel is not opaque: its colour would be a guess."""
+    if not (image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info):
+        return image
+    coloured = image.convert("RGBA")
+    if cast(tuple[int, int], coloured.getchannel("A").getextrema())[0] < 255:
+        raise DataError(f"{path}: has transparent pixels; flatten the image onto its background first")
+    return coloured.convert("RGB")
+
+
+def _as_grey(image: Image.Image, path: Path) -> SaliencyMap:
+    opaque = _without_alpha(image, path)
+    if opaque.mode in {"1", "L", "F"} or opaque.mode.startswith("I;16"):
+        values = np.asarray(opaque)
+        return values.astype(values.dtype.newbyteorder("="), copy=False)
+    if opaque.mode == "I":
+        values = np.asarray(opaque)
+        return values.astype(np.uint16) if image.format == "PNG" else values
+    coloured = np.asarray(opaque.convert("RGB"))
+    if np.ptp(coloured.astype(np.int16), axis=2).max() > COLOUR_NOISE:
+        raise DataError(f"{path}: is a colour picture; a saliency map has one channel. Save the map itself, not its plot")
+    return np.asarray(opaque.convert("RGB").convert("L"))
+
+
+def _read_npy(path: Path) -> SaliencyMap:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        # A memory map never allocates what a header claims; it fails where the file is shorter than that.
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+        return _checked_array(mapped, path)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as a NumPy array ({error})") from error
+
+
+def _read_npz(path: Path) -> SaliencyMap:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if len(members) != 1:
+                names = ", ".join(member.filename for member in members)
+                raise DataError(f"{path}: holds {len(members)} arrays ({names}); wanted: one, the saliency map")
+            _check_member(archive, members[0], path)
+        with np.load(path, allow_pickle=False) as arrays:
+            return _checked_array(arrays[arrays.files[0]], path)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as a NumPy archive ({error})") from error
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
+    """Compare what the array's header claims with the limit before anything of that size is allocated."""
+    with archive.open(member) as file:
+        version = np.lib.format.read_magic(file)
+        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, _ = read_header(file)
+    _check_pixels(int(np.prod(shape, dtype=object)), path)
+
+
+def _checked_array(array: npt.NDArray[Any], path: Path) -> SaliencyMap:
+    if array.ndim != 2:
+        raise DataError(f"{path}: has shape {array.shape}; wanted: (height, width)")
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{path}: has type {array.dtype}; wanted: numbers")
+    _check_pixels(array.size, path)
+    return np.array(array, dtype=array.dtype.newbyteorder("="))
+
+
+def _quantised(saliency_map: SaliencyMap, top: int) -> npt.NDArray[Any]:
+    kind = np.uint8 if top == 255 else np.uint16
+    values = to_float(np.asarray(saliency_map))
+    if is_flat(values):
+        return np.zeros(values.shape, dtype=kind)
+    return np.floor(np.nan_to_num(normalise_range(values)) * top + 0.5).astype(kind)

@@ -1,0 +1,181 @@
+"""Pure operations on maps: MATLAB's `imresize`, the normalisations of the metrics, the ground-truth blurs.
+
+Everything here takes and returns NumPy arrays, opens no file and draws no random number.
+"""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import fft, ndimage, sparse
+
+from salbench.arrays import FixationMap, FloatArray
+from salbench.errors import ShapeError, UsageError
+
+MIT_CUTOFF = 8.0
+"""Cycles per image at which MIT300's ground-truth blur halves a frequency."""
+
+
+def to_float(array: npt.NDArray[Any]) -> FloatArray:
+    """A map as float64: 8-bit divided by 255, 16-bit by 65535, bool as 0 and 1, other types with their values.
+
+    A float64 array is returned itself, not copied.
+    """
+    if array.dtype == np.uint8:
+        return array / 255.0
+    if array.dtype == np.uint16:
+        return array / 65535.0
+    return array.astype(np.float64, copy=False)
+
+
+def is_flat(array: FloatArray) -> bool:
+    """Whether all values that are not NaN are equal; also true where there are none."""
+    low, high = value_range(array)
+    return not high > low
+
+
+def value_range(array: FloatArray) -> tuple[float, float]:
+    """Smallest and largest value, NaN left out; (NaN, NaN) where there is none."""
+    if array.size == 0:
+        return np.nan, np.nan
+    return float(np.fmin.reduce(array, axis=None)), float(np.fmax.reduce(array, axis=None))
+
+
+def normalise_range(array: FloatArray) -> FloatArray:
+    """(m - min) / (max - min), NaN left out of both; a flat map has no range and becomes NaN everywhere."""
+    low, high = value_range(array)
+    if not high > low:
+        return np.full(array.shape, np.nan)
+    shifted: FloatArray = array - low
+    shifted /= high - low
+    return shifted
+
+
+def normalise_sum(array: FloatArray) -> FloatArray:
+    """The map divided by its sum. A map without any mass stays as it is; the sum may be negative."""
+    if not np.any(array):
+        return array
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return array / array.sum()
+
+
+def standardise(array: FloatArray) -> FloatArray:
+    """Z-scores with the sample standard deviation (N - 1); NaN everywhere for a flat map or where a pixel is NaN."""
+    if array.size < 2 or is_flat(array):
+        return np.full(array.shape, np.nan)
+    centred: FloatArray = array - array.mean()
+    centred /= np.sqrt(np.vdot(centred, centred) / (array.size - 1))
+    return centred
+
+
+def resize_to(array: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """The map itself where it has the (height, width) wanted, else `imresize` to it."""
+    if array.shape == size:
+        return array
+    return imresize(array, size=size)
+
+
+def imresize(
+    image: npt.NDArray[Any], *, scale: float | None = None, size: tuple[int, int] | None = None
+) -> npt.NDArray[Any]:
+    """MATLAB's `imresize` with its defaults: bicubic (a = -0.5), antialiased when shrinking.
+
+    `image`: (H, W) floats, uint8, uint16 or bool; the result has its type. Exactly one of `scale` (output size is the
+    ceiling of scale times size) and `size` (height, width) is given. Unsigned integers are rounded half up and clamped
+    after each pass; bool is resized as 0 and 255 and cut above 128, as MATLAB does.
+    Raises ShapeError unless the image is two-dimensional and not empty, UsageError for scale and size.
+    """
+    if image.ndim != 2 or image.size == 0:
+        raise ShapeError(f"imresize wants a two-dimensional image that is not empty, not shape {image.shape}")
+    height, width = _output_size(image.shape, scale, size)
+    scales = (scale, scale) if scale is not None else (height / image.shape[0], width / image.shape[1])
+    if image.dtype == np.bool_:
+        bytes_image = np.where(image, np.uint8(255), np.uint8(0))
+        return imresize(bytes_image, scale=scale, size=size) > 128
+    result = image
+    # MATLAB resizes first along the dimension that shrinks most; at equal scales along the rows.
+    for axis in sorted((0, 1), key=lambda a: scales[a]):
+        result = _resize_axis(result, axis, (height, width)[axis], scales[axis])
+    return result
+
+
+def _output_size(shape: tuple[int, ...], scale: float | None, size: tuple[int, int] | None) -> tuple[int, int]:
+    if (scale is None) == (size is None):
+        raise UsageError("imresize wants either scale or size")
+    if size is not None:
+        height, width = int(size[0]), int(size[1])
+    else:
+        assert scale is not None  # noqa: S101 - narrows the type, checked above
+        if not 0 < scale < np.inf:
+            raise UsageError(f"scale must be positive and finite, not {scale}")
+        height, width = int(np.ceil(scale * shape[0])), int(np.ceil(scale * shape[1]))
+    if height < 1 or width < 1:
+        raise UsageError(f"size must be at least 1 x 1, not {height} x {width}")
+    return height, width
+
+
+def _resize_axis(image: npt.NDArray[Any], axis: int, length: int, scale: float) -> npt.NDArray[Any]:
+    weights = _resize_weights(image.shape[axis], length, scale)
+    values = image.astype(np.float64, copy=False)
+    resized: FloatArray = weights @ values if axis == 0 else (weights @ values.T).T
+    if np.issubdtype(image.dtype, np.integer):
+        limit = np.iinfo(image.dtype)
+        return np.clip(np.floor(resized + 0.5), limit.min, limit.max).astype(image.dtype)
+    return resized
+
+
+@lru_cache(maxsize=64)
+def _resize_weights(in_length: int, out_length: int, scale: float) -> "sparse.csr_array[np.float64]":
+    """(out_length, in_length) weights. Taps of weight zero stay stored, so that a NaN under one spreads as in MATLAB."""
+    shrink = min(scale, 1.0)
+    width = 4.0 / shrink
+    position = np.arange(1, out_length + 1) / scale + 0.5 * (1 - 1 / scale)
+    taps = np.floor(position - width / 2)[:, None] + np.arange(int(np.ceil(width)) + 2)
+    weights = _cubic(shrink * (position[:, None] - taps))
+    weights /= weights.sum(axis=1, keepdims=True)
+    used = np.any(weights != 0, axis=0)
+    taps, weights = taps[:, used].astype(np.int64), weights[:, used]
+    mirrored = np.concatenate([np.arange(in_length), np.arange(in_length)[::-1]])[(taps - 1) % (2 * in_length)]
+    rows = np.repeat(np.arange(out_length), mirrored.shape[1])
+    return sparse.csr_array((weights.ravel(), (rows, mirrored.ravel())), shape=(out_length, in_length))
+
+
+def _cubic(x: FloatArray) -> FloatArray:
+    """The cubic convolution kernel of Keys (1981) with a = -0.5."""
+    near, far = np.abs(x), np.abs(x) ** 2
+    inner = (1.5 * near - 2.5) * far + 1
+    outer = ((-0.5 * near + 2.5) * near - 4) * near + 2
+    return np.where(near <= 1, inner, np.where(near <= 2, outer, 0.0))
+
+
+def mit_blur(fixation_map: FixationMap, *, cutoff: float = MIT_CUTOFF) -> FloatArray:
+    """MIT300's low-pass filter: a Gaussian in the frequency domain that halves `cutoff` cycles per image.
+
+    (H, W) to (H, W) float64. The map is zero-padded to a square whose side is a power of two, so the width of the blur
+    in pixels depends on that side, and it wraps around. Round-off leaves values near -1e-18: see `mit_density`.
+    Source: antonioGaussian of the MIT Saliency Benchmark.
+    """
+    height, width = fixation_map.shape
+    longest = max(height, width)
+    side = 1 << int(np.ceil(np.log2(longest + longest % 2)))
+    spread = cutoff / np.sqrt(np.log(2))
+    spectrum = fft.rfft2(to_float(np.asarray(fixation_map)), s=(side, side))
+    spectrum *= np.exp(-((fft.fftfreq(side, 1 / side) / spread) ** 2))[:, None]
+    spectrum *= np.exp(-((fft.rfftfreq(side, 1 / side) / spread) ** 2))
+    blurred: FloatArray = fft.irfft2(spectrum, s=(side, side))[:height, :width]
+    return blurred
+
+
+def mit_density(fixation_map: FixationMap, *, sigma: float | None = None) -> FloatArray:
+    """The continuous ground truth of a fixation map, without the blur's negative round-off.
+
+    (H, W) to (H, W) float64, at least 0, not normalised. `sigma` None: MIT300's filter (`mit_blur` at 8 cycles per
+    image). Else a Gaussian of that many pixels, cut at four sigma, zero outside the frame.
+    """
+    if sigma is None:
+        return np.maximum(mit_blur(fixation_map), 0.0)
+    if not 0 < sigma < np.inf:
+        raise UsageError(f"blur sigma must be positive and finite, not {sigma}")
+    blurred: FloatArray = ndimage.gaussian_filter(to_float(np.asarray(fixation_map)), sigma, mode="constant")
+    return np.maximum(blurred, 0.0)

@@ -1,0 +1,51 @@
+"""Metrics that read a saliency map at the fixated pixels: NSS and information gain."""
+
+import numpy as np
+import numpy.typing as npt
+
+from salbench.arrays import FloatArray
+from salbench.maps import normalise_range, normalise_sum, resize_to, standardise
+from salbench.metrics.inputs import as_fixation_mask, as_map
+
+EPSILON = float(np.finfo(np.float64).eps)
+"""MATLAB's eps, 2 ** -52, which keeps the reference's logarithms finite."""
+
+
+def nss(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike) -> float:
+    """Normalized scanpath saliency: mean z-score of the saliency map at fixated pixels.
+
+    Shapes: (H, W) and (H', W'); the saliency map is resized to the fixation map.
+    Unit: standard deviations (N - 1); chance 0. NaN without fixations or for a constant map.
+    Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
+    Source: Peters et al. 2005; NSS of the MIT Saliency Benchmark.
+    """
+    fixated = as_fixation_mask(fixation_map)
+    saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
+    return _mean_or_nan(standardise(saliency)[fixated])
+
+
+def information_gain(
+    saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, baseline_map: npt.ArrayLike
+) -> float:
+    """Information gain: how much better than the baseline map the saliency map tells where the fixations are.
+
+    Shapes: (H, W), (H', W') and any; saliency and baseline map are resized to the fixation map, range-normalised and
+    divided by their sums. Unit: bits per fixation; the baseline itself has 0. NaN without fixations or for a constant
+    map. Range normalisation leaves at least one pixel at zero, worth log2(eps) = -52 bits where it is fixated: single
+    fixations can dominate the mean.
+    Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
+    Source: Kümmerer et al. 2015; InfoGain of the MIT Saliency Benchmark.
+    """
+    fixated = as_fixation_mask(fixation_map)
+    saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
+    baseline = resize_to(as_map(baseline_map, "baseline_map"), fixated.shape)
+    gains = _log2_density(saliency)[fixated] - _log2_density(baseline)[fixated]
+    return _mean_or_nan(gains)
+
+
+def _log2_density(values: FloatArray) -> FloatArray:
+    return np.log2(EPSILON + normalise_sum(normalise_range(values)))
+
+
+def _mean_or_nan(values: FloatArray) -> float:
+    return float(values.mean()) if values.size else np.nan

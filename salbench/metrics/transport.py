@@ -1,0 +1,62 @@
+"""The exact optimal transport behind the EMD, and the one place that imports POT."""
+
+import os
+import warnings
+from functools import lru_cache
+from types import ModuleType
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from salbench.arrays import FloatArray
+
+MAX_ITERATIONS = 10_000_000
+
+
+def transport_cost(source: FloatArray, target: FloatArray) -> float:
+    """Cost of the optimal transport from one histogram on a grid of cells to another, Euclidean in cells.
+
+    `source`, `target`: (H, W), the same sum; entries may be negative. As the ground distance is a metric, mass that
+    both have in a cell stays there: only max(source - target, 0) is moved, to max(target - source, 0). That is exact,
+    well defined for negative entries too, and shrinks the problem. NaN where an entry is NaN.
+    """
+    difference = (source - target).ravel()
+    if not np.isfinite(difference).all():
+        return np.nan
+    from_cells, to_cells = np.flatnonzero(difference > 0), np.flatnonzero(difference < 0)
+    supply, demand = difference[from_cells], -difference[to_cells]
+    mass = supply.sum()
+    if mass == 0 or demand.sum() == 0:
+        return 0.0
+    distances = _cell_distances(source.shape)[np.ix_(from_cells, to_cells)]
+    return float(mass * _solve(supply / mass, demand / demand.sum(), distances))
+
+
+def _solve(supply: FloatArray, demand: FloatArray, distances: FloatArray) -> float:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # POT warns, and returns a wrong figure, where it gives up
+        return float(_pot().emd2(supply, demand, distances, numItermax=MAX_ITERATIONS))
+
+
+@lru_cache(maxsize=8)
+def _cell_distances(shape: tuple[int, int]) -> FloatArray:
+    cells = np.indices(shape).reshape(2, -1).T.astype(np.float64)
+    return cdist(cells, cells)
+
+
+@lru_cache(maxsize=1)
+def _pot() -> ModuleType:
+    """POT's solver. POT imports every array library that it finds, torch among them, unless told not to."""
+    switches = {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}
+    before = {name: os.environ.get(name) for name in switches}
+    os.environ.update(switches)
+    try:
+        import ot.lp  # noqa: PLC0415 - a third of a second that only EMD should cost
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+    solver: ModuleType = ot.lp
+    return solver
