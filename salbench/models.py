@@ -5,7 +5,6 @@ called with the keyword arguments `checkpoint` and `device`, returns the model. 
 two serves as its own factory. Reading a factory's card must not import heavy libraries: import them when called.
 """
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -18,6 +17,7 @@ import numpy as np
 from salbench.arrays import FixationMap, FloatArray, RGBImage, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError, UsageError
+from salbench.names import unknown_name
 from salbench.progress import Progress
 
 ENTRY_POINT_GROUP = "salbench.models"
@@ -38,6 +38,8 @@ class ModelCard:
     uses_ground_truth: bool = False
     """Whether the model is shown the evaluated stimulus's own fixations; tables mark such rows."""
     needs_checkpoint: bool = False
+    needs_fixations: bool = False
+    """Whether the model cannot do without the fixations of the split, so that it has no map for a mere image."""
 
 
 class SaliencyModel(Protocol):
@@ -177,10 +179,3 @@ def registry() -> Registry:
         if known.value != entry.value:
             raise UsageError(f"two packages register the model {entry.name!r}: {known.value} and {entry.value}")
     return Registry(entries)
-
-
-def unknown_name(kind: str, name: str, known: Sequence[str]) -> str:
-    """The text for a name that is not registered: the near ones first, then all."""
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return f"unknown {kind} {name!r}.{hint} Known: {', '.join(known) or 'none'}."

@@ -1,1 +1,104 @@
-"""."""
+"""Baselines and bounds: chance, centre, centre prior, gold standard, human observers. Only NumPy is needed.
+
+All are made with the protocol's blur, so their figures mean what the ground truth means.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from salbench.arrays import FloatArray, RGBImage
+from salbench.datasets.stimulus import Stimulus
+from salbench.models import Context, Evaluation, ModelCard
+
+
+class _Baseline:
+    """Baselines have nothing to load and run anywhere."""
+
+    def __init__(self, *, checkpoint: Path | None = None, device: str | None = None) -> None:
+        del checkpoint, device
+
+
+class Chance(_Baseline):
+    """An independent uniform random number at every pixel."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="chance", title="Chance", description="an independent uniform random number per pixel"
+    )
+
+    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> FloatArray:
+        """(height, width) in [0, 1), the same for the same run seed and stimulus."""
+        return context.rng("chance").random(stimulus.size)
+
+
+class Centre(_Baseline):
+    """A Gaussian in the middle of the frame, stretched to the frame's aspect ratio."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="centre", title="Centre", description="a Gaussian at the centre, sigma a quarter of each side"
+    )
+    relative_sigma = 0.25
+
+    def predict(self, image: RGBImage) -> FloatArray:
+        """(H, W) in (0, 1], 1 at the centre."""
+        rows, columns = (self._profile(length) for length in image.shape[:2])
+        return np.outer(rows, columns)
+
+    def _profile(self, length: int) -> FloatArray:
+        offsets = (np.arange(length) + 0.5) / length - 0.5
+        profile: FloatArray = np.exp(-0.5 * (offsets / self.relative_sigma) ** 2)
+        return profile
+
+
+class CentrePrior(_Baseline):
+    """The density of all other images' fixations: what is known of a data set without looking at the image."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="centre-prior",
+        title="Centre prior",
+        description="blurred density of the fixations on all other images of the split",
+        needs_fixations=True,
+    )
+
+    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> FloatArray:
+        """(height, width), at least 0."""
+        del stimulus
+        return context.blur(context.others())
+
+
+class GoldStandard(_Baseline):
+    """The density of all viewers' fixations on the image itself: an optimistic upper bound."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="gold-standard",
+        title="Gold standard",
+        description="blurred fixations of all viewers of the image itself: an optimistic upper bound",
+        uses_ground_truth=True,
+        needs_fixations=True,
+    )
+
+    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> FloatArray:
+        """(height, width), at least 0; all zero without fixations."""
+        return context.blur(context.fixations.as_map(stimulus.size))
+
+
+class Humans(_Baseline):
+    """Inter-observer consistency: how well the other viewers predict one viewer, averaged over the viewers."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="humans",
+        title="Humans",
+        description="one versus rest: the blurred fixations of the others, scored on each viewer's own; mean over viewers",
+        uses_ground_truth=True,
+        needs_fixations=True,
+    )
+
+    def evaluations(self, stimulus: Stimulus, context: Context) -> Iterator[Evaluation]:
+        """One evaluation per viewer; none where fewer than two viewers have fixations."""
+        viewers = context.fixations.by_viewer()
+        if len(viewers) < 2:
+            return
+        for name, own in viewers.items():
+            yield Evaluation(context.blur(context.fixations.without(name).as_map(stimulus.size)), own)

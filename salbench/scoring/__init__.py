@@ -1,1 +1,1 @@
-"""."""
+"""Scoring: the runner, the run folder and the statistics over stimuli."""

@@ -1,0 +1,105 @@
+"""The generic folder layout, which any user can produce.
+
+    images/NAME.jpg|png     the stimuli
+    fixations/NAME.csv      header `x,y`, optionally `viewer` and `t`; 0-based pixels, x to the right, y down
+    maps/NAME.png           optional: continuous ground truth, instead of the protocol's blur of the fixations
+    dataset.toml            optional: title, citation, pixels_per_degree
+"""
+
+import tomllib
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from salbench.arrays import SaliencyMap
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError
+from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, image_size, read_image, read_map
+
+ONLY_SPLIT = "all"
+LAYOUT_HELP = "wanted: images/NAME.jpg|png and fixations/NAME.csv with the header x,y (see `salbench data make-folder`)"
+
+
+def open_folder(folder: Path) -> Dataset:
+    """The data set in a folder of the generic layout. DataError where the folder has no `images` in it."""
+    if not (folder / "images").is_dir():
+        raise DataError(f"{folder}: no data set in the generic layout; {LAYOUT_HELP}")
+    facts = _facts(folder / "dataset.toml")
+    name = folder.resolve().name
+    return Dataset(
+        key=name,
+        title=str(facts.get("title", name)),
+        citation=str(facts.get("citation", "")),
+        splits={ONLY_SPLIT: partial(_stimuli, folder)},
+        default_split=ONLY_SPLIT,
+    )
+
+
+def image_folder(folder: Path) -> list[Stimulus]:
+    """Stimuli without fixations: the images of a folder and those below it, in natural order.
+
+    DataError where there is none or one cannot be read.
+    """
+    images = files_by_stem(folder, IMAGE_SUFFIXES)
+    if not images:
+        raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return [Stimulus(stem, image_size(path), partial(read_image, path)) for stem, path in images.items()]
+
+
+def read_fixations(path: Path) -> Fixations:
+    """The fixations of one CSV file, in its order. DataError, naming the file, where it is not as the layout says."""
+    try:
+        table = pd.read_csv(path, dtype={"viewer": str}, skipinitialspace=True)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; an image without fixations needs a file with the header x,y") from error
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as CSV ({error})") from error
+    missing = [column for column in ("x", "y") if column not in table.columns]
+    if missing:
+        raise DataError(f"{path}: no column {' and '.join(missing)}; wanted: a header with x,y")
+    x, y = (_numbers(table, column, path) for column in ("x", "y"))
+    viewer = table["viewer"].fillna("") if "viewer" in table.columns else pd.Series(["1"] * len(table), dtype=str)
+    return Fixations(x, y, viewer.to_numpy(dtype=str))
+
+
+def _numbers(table: pd.DataFrame, column: str, path: Path) -> Any:
+    numbers = pd.to_numeric(table[column], errors="coerce")
+    wrong = numbers.isna() & table[column].notna()
+    if wrong.any():
+        line = int(wrong.to_numpy().argmax())
+        raise DataError(f"{path}: line {line + 2}: {column} is {table[column].iloc[line]!r}; wanted: a number")
+    return numbers.to_numpy(dtype=float)
+
+
+def _stimuli(folder: Path) -> list[Stimulus]:
+    maps = files_by_stem(folder / "maps", MAP_SUFFIXES) if (folder / "maps").is_dir() else {}
+    return [_with_truth(stimulus, folder, maps.get(stimulus.id)) for stimulus in image_folder(folder / "images")]
+
+
+def _with_truth(stimulus: Stimulus, folder: Path, map_file: Path | None) -> Stimulus:
+    return Stimulus(
+        id=stimulus.id,
+        size=stimulus.size,
+        image_source=stimulus.image_source,
+        fixation_source=partial(read_fixations, folder / "fixations" / f"{stimulus.id}.csv"),
+        map_source=partial(_read_sized_map, map_file, stimulus.size) if map_file else None,
+    )
+
+
+def _read_sized_map(path: Path, size: tuple[int, int]) -> SaliencyMap:
+    values = read_map(path)
+    if values.shape != size:
+        raise DataError(f"{path}: has shape {values.shape}; wanted: that of its image, {size}")
+    return values
+
+
+def _facts(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as TOML ({error})") from error

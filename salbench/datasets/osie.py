@@ -1,0 +1,164 @@
+"""OSIE (Xu et al. 2014): 700 images of 800 x 600, eye fixations of 15 viewers, and mouse traces of the same images.
+
+On disk as in the public repository NUS-VIP/predicting-human-gaze-beyond-pixels: `data/stimuli`, `data/eye`,
+`data/mouse_amt`, `data/mouse_lab`. Eye positions are 1-based (x, y); mouse samples are 1-based (row, column).
+"""
+
+import hashlib
+from collections.abc import Callable
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.io import loadmat
+
+from salbench.arrays import IntArray
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError
+from salbench.image_files import image_size, read_image
+
+CITATION = "Xu, Jiang, Wang, Kankanhalli and Zhao: Predicting human gaze beyond pixels. Journal of Vision 14(1), 2014."
+TRAIN_COUNT, VAL_COUNT = 350, 50
+STILL_RADIUS = 24.0
+"""Pixels, about one degree: a participant's samples count from the first that is farther from where it began."""
+
+
+def open_eye(folder: Path) -> Dataset:
+    """`osie-eye`: the fixations of 15 viewers."""
+    root = _root(folder, "eye")
+    return _dataset("osie-eye", "OSIE (eye)", root, partial(_eye_sources, root / "eye" / "fixations.mat"))
+
+
+def open_mouse_amt(folder: Path) -> Dataset:
+    """`osie-mouse-amt`: crowd workers' mouse traces, treated as SALICON treats them."""
+    root = _root(folder, "mouse_amt")
+    return _dataset("osie-mouse-amt", "OSIE (mouse, crowd)", root, partial(_mouse_sources, root / "mouse_amt"))
+
+
+def open_mouse_lab(folder: Path) -> Dataset:
+    """`osie-mouse-lab`: mouse traces recorded in the laboratory."""
+    root = _root(folder, "mouse_lab")
+    return _dataset("osie-mouse-lab", "OSIE (mouse, laboratory)", root, partial(_mouse_sources, root / "mouse_lab"))
+
+
+def split_names(names: list[str]) -> dict[str, list[str]]:
+    """The fixed split: file names in ascending order of the SHA-256 of the name; 350 train, 50 val, the rest test."""
+    shuffled = sorted(names, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
+    held_out = TRAIN_COUNT + VAL_COUNT
+    return {
+        "train": shuffled[:TRAIN_COUNT],
+        "val": shuffled[TRAIN_COUNT:held_out],
+        "test": shuffled[held_out:],
+        "all": sorted(names),
+    }
+
+
+def read_eye_fixations(path: Path) -> dict[str, Fixations]:
+    """All fixations of `eye/fixations.mat`, by image file name. DataError where the file is not as published."""
+    try:
+        records = loadmat(path)["fixations"].ravel()
+        return dict(_eye_record(record[0, 0]) for record in records)
+    except DataError:
+        raise
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as OSIE's eye fixations ({error}); fetch it again") from error
+
+
+def read_mouse_samples(path: Path) -> Fixations:
+    """The mouse samples of one image that count as looked-at positions.
+
+    A participant's samples are dropped until the cursor is first more than 24 px from that participant's first sample.
+    DataError where the file is not as published.
+    """
+    try:
+        record = loadmat(path)["fixations"][0, 0]
+        participant = record["subj"].ravel()
+        position = record["coord"].astype(np.float64) - 1
+        order = record["order"].ravel()
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file") from error
+    except Exception as error:
+        raise DataError(f"{path}: cannot be read as OSIE's mouse samples ({error}); fetch it again") from error
+    in_order = np.lexsort((order, participant))
+    participant, position = participant[in_order], position[in_order]
+    kept = np.concatenate([_moved(position, rows) for rows in _runs(participant)] or [np.zeros(0, dtype=np.int64)])
+    return Fixations(position[kept, 1], position[kept, 0], participant[kept].astype(str))
+
+
+def _runs(participant: Any) -> list[IntArray]:
+    """The row numbers of each participant, rows being sorted by participant."""
+    starts = np.flatnonzero(np.diff(participant.astype(np.int64))) + 1
+    return [rows for rows in np.split(np.arange(len(participant)), starts) if rows.size]
+
+
+def _moved(position: Any, rows: IntArray) -> IntArray:
+    """The rows from the first that lies farther than the still radius from the first of all."""
+    distance = np.hypot(*(position[rows] - position[rows[0]]).T)
+    far = np.flatnonzero(distance > STILL_RADIUS)
+    return rows[far[0] :] if far.size else rows[:0]
+
+
+def _eye_record(record: Any) -> tuple[str, Fixations]:
+    parts = []
+    for number, cell in enumerate(record["subjects"].ravel()):
+        # Cells differ in their integer types: cast before arithmetic, or it wraps.
+        x, y = (cell[0, 0][axis].ravel().astype(np.float64) - 1 for axis in ("fix_x", "fix_y"))
+        parts.append(Fixations.of_one_viewer(x, y, viewer=str(number + 1)))
+    return str(record["img"][0]), Fixations.joined(parts)
+
+
+def _root(folder: Path, needed: str) -> Path:
+    for root in (folder / "data", folder):
+        if (root / "stimuli").is_dir() and (root / needed).exists():
+            return root
+    raise DataError(
+        f"{folder}: OSIE is not here; wanted: data/stimuli and data/{needed} as in the public repository "
+        "NUS-VIP/predicting-human-gaze-beyond-pixels. Name its folder with --data"
+    )
+
+
+FixationSources = Callable[[list[str]], dict[str, Callable[[], Fixations]]]
+
+
+def _dataset(key: str, title: str, root: Path, sources: FixationSources) -> Dataset:
+    splits = {name: partial(_stimuli, root, sources, name) for name in ("train", "val", "test", "all")}
+    return Dataset(key=key, title=title, splits=splits, default_split="test", citation=CITATION)
+
+
+def _stimuli(root: Path, sources: FixationSources, split: str) -> list[Stimulus]:
+    every_name = sorted(path.name for path in (root / "stimuli").glob("*.jpg"))
+    names = split_names(every_name)[split]
+    fixation_source = sources(names)
+    return [
+        Stimulus(
+            id=Path(name).stem,
+            size=image_size(root / "stimuli" / name),
+            image_source=partial(read_image, root / "stimuli" / name),
+            fixation_source=fixation_source[name],
+        )
+        for name in names
+    ]
+
+
+def _eye_sources(path: Path, names: list[str]) -> dict[str, Callable[[], Fixations]]:
+    recorded = _cached_eye_fixations(path, path.stat().st_mtime_ns)
+    missing = [name for name in names if name not in recorded]
+    if missing:
+        raise DataError(f"{path}: has no fixations for {', '.join(missing[:5])} ({len(missing)} images)")
+    return {name: partial(_given, recorded[name]) for name in names}
+
+
+@lru_cache(maxsize=1)
+def _cached_eye_fixations(path: Path, modified: int) -> dict[str, Fixations]:
+    del modified  # part of the cache's key: a file that changed is read again
+    return read_eye_fixations(path)
+
+
+def _mouse_sources(folder: Path, names: list[str]) -> dict[str, Callable[[], Fixations]]:
+    return {name: partial(read_mouse_samples, folder / f"{Path(name).stem}.mat") for name in names}
+
+
+def _given(fixations: Fixations) -> Fixations:
+    return fixations

@@ -1,0 +1,39 @@
+"""A folder of ready maps as a model: one image, `.npy` or `.npz` per stimulus, under the stimulus's name."""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from salbench.arrays import SaliencyMap
+from salbench.datasets.stimulus import Stimulus
+from salbench.errors import DataError
+from salbench.image_files import MAP_SUFFIXES, files_by_stem, read_map
+from salbench.models import Context, ModelCard
+
+
+class MapFolder:
+    """The maps of a folder. Nothing but the names is read before a map is asked for."""
+
+    def __init__(self, folder: Path, title: str | None = None) -> None:
+        """`title`: the name for tables, by default the folder's. DataError where the folder is not there."""
+        self.folder = folder
+        self.files = files_by_stem(folder, MAP_SUFFIXES)
+        name = folder.resolve().name
+        self.card = ModelCard(name=name, title=title or name, description=f"maps of the folder {name}")
+
+    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
+        """The map of a stimulus as stored. DataError where it is missing or unreadable."""
+        del context
+        path = self.files.get(stimulus.id)
+        if path is None:
+            raise DataError(f"{self.folder}: no map for stimulus {stimulus.id!r}; wanted: {stimulus.id}.png or the like")
+        return read_map(path)
+
+    def digest(self, ids: Iterable[str]) -> str:
+        """SHA-256 over the names and contents of the maps of these stimuli; missing ones count as missing."""
+        whole = hashlib.sha256()
+        for name in ids:
+            path = self.files.get(name)
+            content = path.read_bytes() if path is not None else b"missing"
+            whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
+        return whole.hexdigest()

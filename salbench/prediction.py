@@ -1,0 +1,135 @@
+"""Write a model's maps into a folder, for a data set or for any images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.folder import image_folder
+from salbench.datasets.registry import open_dataset
+from salbench.datasets.stimulus import Stimulus
+from salbench.errors import DataError, SalbenchError, UsageError
+from salbench.image_files import MAP_FORMATS, map_suffix, write_map
+from salbench.models import Model, RepeatedModel
+from salbench.names import unknown_name
+from salbench.progress import Progress, Silent
+from salbench.protocols import find_protocol
+from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
+from salbench.scoring.runner import CHUNK
+from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
+from salbench.scoring.workers import run_chunks
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was written: how many maps, and the errors of the stimuli that have none."""
+
+    folder: Path
+    written: int
+    errors: dict[str, str]
+
+
+def predict(
+    model: str | Model,
+    *,
+    out: Path,
+    dataset: str | Path | Dataset | None = None,
+    images: Path | None = None,
+    data: Path | None = None,
+    split: str | None = None,
+    checkpoint: Path | None = None,
+    device: str | None = None,
+    form: str = "png",
+    blur_sigma: float | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Predicted:
+    """Write a map of every stimulus as `out/ID.png` (or `.npy`), each as large as its image.
+
+    Exactly one of `dataset` (with `split` and `data` as in `score`) and `images`, a folder of images. `form`: `png`
+    and `png16` stretch a map's range, `npy` keeps every bit. A map that is there already is replaced. A stimulus that
+    cannot be predicted is told in the result and costs no other. Raises UsageError and DataError as `score` does.
+    """
+    if (dataset is None) == (images is None):
+        raise UsageError("name either a data set or a folder of images")
+    if form not in MAP_FORMATS:
+        raise UsageError(unknown_name("map format", form, MAP_FORMATS))
+    if checkpoint is not None and not checkpoint.is_file():
+        raise DataError(f"{checkpoint}: no such file")
+    listener = progress or Silent()
+    given = not isinstance(model, str)
+    source = ModelSource(given=model) if given else ModelSource(name=model, checkpoint=checkpoint, device=device)
+    _check_model(source.load(), with_fixations=images is None)
+    stimuli = image_folder(images) if images is not None else _listed(dataset, data, split)
+    scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
+    return _write_all(scorer, out, form, jobs, listener)
+
+
+@dataclass
+class PredictChunk:
+    """The work of a worker: predict some stimuli and write their maps."""
+
+    scorer: StimulusScorer
+    out: Path
+    form: str
+
+    def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
+        """Index and text of the stimuli that could not be predicted."""
+        return [(index, text) for index in chunk if (text := self._written(index))]
+
+    def _written(self, index: int) -> str:
+        stimulus = self.scorer.stimuli[index]
+        try:
+            saliency_map = self.scorer.predict(index, stimulus.fixations())
+            write_map(self.out / f"{stimulus.id}{map_suffix(self.form)}", saliency_map, self.form)
+        except SalbenchError as error:
+            return str(error)
+        except OSError:
+            raise  # a full disk concerns every map
+        except Exception as error:  # a plugin may raise anything
+            return f"{type(error).__name__}: {error}"
+        return ""
+
+
+def _check_model(model: Model, *, with_fixations: bool) -> None:
+    if isinstance(model, RepeatedModel):
+        raise UsageError(f"{model.card.name} has no map of its own: it is scored viewer by viewer")
+    if model.card.needs_fixations and not with_fixations:
+        raise UsageError(f"{model.card.name} is made of fixations: name a data set instead of images")
+
+
+def _listed(dataset: str | Path | Dataset | None, data: Path | None, split: str | None) -> list[Stimulus]:
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(str(dataset), data)
+    return opened.stimuli(split)
+
+
+def _scorer(
+    stimuli: Sequence[Stimulus],
+    source: ModelSource,
+    blur_sigma: float | None,
+    seed: int,
+    progress: Progress,
+    *,
+    with_fixations: bool,
+) -> StimulusScorer:
+    if with_fixations:
+        pixels = read_fixations(stimuli, progress).pixels
+    else:
+        pixels = FixatedPixels([stimulus.size for stimulus in stimuli], [None] * len(stimuli))
+    return StimulusScorer(stimuli, pixels, source, find_protocol("mit300").key, (), blur_sigma, seed)
+
+
+def _write_all(scorer: StimulusScorer, out: Path, form: str, jobs: int, progress: Progress) -> Predicted:
+    count = len(scorer.stimuli)
+    chunks = [list(range(i, min(i + CHUNK, count))) for i in range(0, count, CHUNK)]
+    errors: dict[str, str] = {}
+    out.mkdir(parents=True, exist_ok=True)
+    progress.start("predicting", count)
+    for chunk, failures in run_chunks(PredictChunk(scorer, out, form), chunks, jobs):
+        for index, text in failures:
+            errors[scorer.stimuli[index].id] = text
+            progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")
+        progress.advance(len(chunk))
+    progress.finish()
+    return Predicted(out, count - len(errors), errors)

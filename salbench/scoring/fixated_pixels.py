@@ -1,0 +1,113 @@
+"""Where all images of a split were fixated: what sAUC's negatives and the centre prior are made of."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from salbench.arrays import BoolArray, FloatArray, IntArray
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError
+from salbench.progress import Progress
+
+
+@dataclass(eq=False)
+class FixatedPixels:
+    """The fixated pixels of every stimulus of a split.
+
+    `sizes[i]`: (height, width) of stimulus i; `pixels[i]`: its fixated pixels, flat in C order, each once, or None
+    where its fixations could not be read.
+    """
+
+    sizes: Sequence[tuple[int, int]]
+    pixels: Sequence[npt.NDArray[np.int32] | None]
+    _totals: dict[tuple[int, int], FloatArray] = field(default_factory=dict, repr=False)
+
+    def others_of(self, index: int) -> IntArray:
+        """The stimuli that may serve as other images of one: all readable ones but itself."""
+        usable = [i for i, pixels in enumerate(self.pixels) if pixels is not None and i != index]
+        return np.array(usable, dtype=np.int64)
+
+    def counts_of_others(self, index: int) -> FloatArray:
+        """How many other images were fixated at each pixel of stimulus `index`: (height, width) float64.
+
+        Coordinates of images of another size are scaled to this one.
+        """
+        size = self.sizes[index]
+        if size not in self._totals:
+            self._totals[size] = self._counts(range(len(self.sizes)), size)
+        own = self.pixels[index]
+        counts = self._totals[size].copy()
+        if own is not None:
+            counts.ravel()[own] -= 1
+        return counts
+
+    def union(self, indices: Iterable[int], size: tuple[int, int]) -> BoolArray:
+        """(height, width) bool, True where at least one of the stimuli was fixated, coordinates scaled to `size`."""
+        return self._counts(indices, size) > 0
+
+    def _counts(self, indices: Iterable[int], size: tuple[int, int]) -> FloatArray:
+        counts = np.zeros(size[0] * size[1])
+        for index in indices:
+            pixels = self.pixels[index]
+            if pixels is not None:
+                counts += np.bincount(_scaled(pixels, self.sizes[index], size), minlength=counts.size)
+        return counts.reshape(size)
+
+
+def _scaled(pixels: npt.NDArray[np.int32], size: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.integer]:
+    """Flat pixels of a frame as flat pixels of another: the middle of a pixel falls into the pixel that it becomes."""
+    if size == target:
+        return pixels
+    rows, columns = np.divmod(pixels.astype(np.int64), size[1])
+    new_rows = (2 * rows + 1) * target[0] // (2 * size[0])
+    new_columns = (2 * columns + 1) * target[1] // (2 * size[1])
+    return new_rows * target[1] + new_columns
+
+
+@dataclass(frozen=True)
+class RecordedFixations:
+    """What the driver keeps of all fixations of a split: the fixated pixels, and a SHA-256 over everything recorded."""
+
+    pixels: FixatedPixels
+    digest: str
+
+
+def read_fixations(stimuli: Sequence[Stimulus], progress: Progress) -> RecordedFixations:
+    """Read every fixation once. Files that cannot be read give their stimulus an error row later."""
+    whole = hashlib.sha256()
+    pixels: list[Any] = []
+    progress.start("reading fixations", len(stimuli))
+    for stimulus in stimuli:
+        recorded = _readable_fixations(stimulus)
+        whole.update(_digest(stimulus, recorded))
+        pixels.append(None if recorded is None else _flat_pixels(recorded.within(stimulus.size), stimulus.size))
+        progress.advance()
+    progress.finish()
+    return RecordedFixations(FixatedPixels([stimulus.size for stimulus in stimuli], pixels), whole.hexdigest())
+
+
+def _readable_fixations(stimulus: Stimulus) -> Fixations | None:
+    try:
+        return stimulus.recorded_fixations()
+    except DataError:
+        return None
+
+
+def _flat_pixels(fixations: Fixations, size: tuple[int, int]) -> Any:
+    return np.unique(fixations.rows * size[1] + fixations.columns).astype(np.int32)
+
+
+def _digest(stimulus: Stimulus, fixations: Fixations | None) -> bytes:
+    """SHA-256 over a stimulus's name, size and recorded fixations."""
+    whole = hashlib.sha256(f"{stimulus.id}\0{stimulus.size}\0".encode())
+    if fixations is None:
+        whole.update(b"unreadable")
+    else:
+        for part in (fixations.x, fixations.y):
+            whole.update(np.ascontiguousarray(part, dtype="<f8").tobytes())
+        whole.update("\0".join(fixations.viewer.astype(str)).encode())
+    return whole.digest()

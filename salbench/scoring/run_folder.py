@@ -1,0 +1,164 @@
+"""A run on disk: what was asked (`run.json`), a row per stimulus (`scores.parquet`), the means (`summary.json`).
+
+While a run is going on its rows lie in `shards/`, each file whole; a run that was killed goes on from them.
+"""
+
+import json
+import math
+import shutil
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from salbench.atomic import replacing, write_json, write_text
+from salbench.errors import RunError
+from salbench.scoring.stimulus_score import Row
+
+FORMAT = 1
+MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run of one (model, data set, split)."""
+
+    path: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """Everything needed to repeat the run."""
+        return read_json(self.path / MANIFEST)
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """`{"n": …, "metrics": {key: {"mean", "ci_low", "ci_high", "n"}}, …}`; None stands for undefined."""
+        return read_json(self.path / SUMMARY)
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """A row per stimulus: `stimulus`, the metric keys (NaN where undefined), `error` (empty where none)."""
+        return pd.read_parquet(self.path / SCORES)
+
+    @property
+    def errors(self) -> int:
+        """How many stimuli could not be scored."""
+        return int(self.summary["errors"])
+
+    def mean(self, key: str) -> float:
+        """The mean of a metric over the stimuli where it is defined; NaN where it is nowhere."""
+        value = self.summary["metrics"][key]["mean"]
+        return math.nan if value is None else float(value)
+
+
+class RunFolder:
+    """The folder of a run that is being made."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.shards = path / SHARDS
+
+    @property
+    def complete(self) -> bool:
+        """Whether the run in this folder was finished."""
+        return (self.path / SUMMARY).is_file()
+
+    def begin(self, manifest: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Claim the folder for a run, or go on with the same run in it.
+
+        Raises RunError where the folder holds something else, naming what differs.
+        """
+        if overwrite and (self.path / MANIFEST).is_file():
+            self._clear()
+        if (self.path / MANIFEST).is_file():
+            self._check_same(manifest)
+        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise RunError(f"{self.path}: exists and holds no run; name another folder with --out")
+        else:
+            write_json(self.path / MANIFEST, manifest)
+        if not self.complete:
+            self.shards.mkdir(exist_ok=True)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """Store finished rows as one more shard."""
+        lines = [json.dumps(asdict(row)) for row in rows]
+        write_text(self.shards / f"{uuid.uuid4().hex}.jsonl", "\n".join(lines) + "\n")
+
+    def rows(self) -> dict[str, Row]:
+        """The rows stored so far, by stimulus."""
+        found: dict[str, Row] = {}
+        for shard in sorted(self.shards.glob("*.jsonl")):
+            for line in shard.read_text(encoding="utf-8").splitlines():
+                row = Row(**json.loads(line))
+                found[row.stimulus] = row
+        return found
+
+    def finish(self, rows: Sequence[Row], keys: Sequence[str], summary: Mapping[str, Any]) -> Run:
+        """Write the scores and the summary, in this order, and drop the shards."""
+        columns: dict[str, Any] = {"stimulus": pa.array([row.stimulus for row in rows], pa.string())}
+        columns |= {key: pa.array([row.scores[key] for row in rows], pa.float64()) for key in keys}
+        columns["error"] = pa.array([row.error for row in rows], pa.string())
+        with replacing(self.path / SCORES) as scratch:
+            pq.write_table(pa.table(columns), scratch)
+        write_json(self.path / SUMMARY, summary)
+        shutil.rmtree(self.shards)
+        return Run(self.path)
+
+    def _check_same(self, manifest: Mapping[str, Any]) -> None:
+        stored = read_json(self.path / MANIFEST)
+        wanted = json.loads(json.dumps(identity(manifest)))
+        different = differences(identity(stored), wanted)
+        if different:
+            raise RunError(
+                f"{self.path}: holds another run; {'; '.join(different[:4])}. "
+                "Name another folder with --out, or score anew with --overwrite"
+            )
+
+    def _clear(self) -> None:
+        for name in (SUMMARY, SCORES, MANIFEST):
+            (self.path / name).unlink(missing_ok=True)
+        for name in (SHARDS, MAPS):
+            shutil.rmtree(self.path / name, ignore_errors=True)
+
+
+def open_run(path: Path) -> Run:
+    """A finished run. RunError where the folder holds none, or one that was interrupted."""
+    if not (path / MANIFEST).is_file():
+        raise RunError(f"{path}: holds no run ({MANIFEST} is missing); make one with `salbench score --out {path}`")
+    if not (path / SUMMARY).is_file():
+        raise RunError(f"{path}: the run was interrupted; finish it with the same `salbench score` command")
+    return Run(path)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object. RunError, naming the file, where it is not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, dict):
+        raise RunError(f"{path}: holds no JSON object")
+    return content
+
+
+def identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """What makes a run this run: two manifests that agree here give the same scores."""
+    return {key: manifest.get(key) for key in ("format", "model", "dataset", "protocol", "metrics", "seed", "inputs")}
+
+
+def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> list[str]:
+    """The places where two nested records differ, as text."""
+    found: list[str] = []
+    for key in sorted(stored.keys() | wanted.keys()):
+        old, new, name = stored.get(key), wanted.get(key), f"{within}{key}"
+        if isinstance(old, dict) and isinstance(new, dict):
+            found += differences(old, new, f"{name}.")
+        elif old != new:
+            found.append(f"{name} is {old!r} there and {new!r} here")
+    return found

@@ -1,0 +1,196 @@
+"""Score a model on a data set: from the request to a finished run folder."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.registry import open_dataset
+from salbench.datasets.stimulus import Stimulus
+from salbench.errors import DataError, RunError, UsageError
+from salbench.map_folder import MapFolder
+from salbench.models import Model
+from salbench.progress import Progress, Silent
+from salbench.protocols import find_protocol
+from salbench.scoring.fixated_pixels import read_fixations
+from salbench.scoring.manifest import describe_run
+from salbench.scoring.run_folder import MAPS, Run, RunFolder
+from salbench.scoring.statistics import summarise
+from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer
+from salbench.scoring.workers import run_chunks
+
+CHUNK = 8
+"""Stimuli that a worker scores before it stores their rows: what a kill can cost, per worker."""
+
+
+def score(
+    dataset: str | Path | Dataset,
+    *,
+    data: Path | None = None,
+    split: str | None = None,
+    model: str | Model | None = None,
+    checkpoint: Path | None = None,
+    predictions: Path | None = None,
+    name: str | None = None,
+    protocol: str = "mit300",
+    metrics: Sequence[str] | None = None,
+    blur_sigma: float | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    device: str | None = None,
+    save_maps: bool = False,
+    strict: bool = False,
+    overwrite: bool = False,
+    out: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Score a model, or a folder of maps, on a split of a data set, and return the finished run.
+
+    `dataset`: a registered name, a folder in the generic layout, or a Dataset; `data`: where a named one lies.
+    Exactly one of `model` (a registered name or an object of the plugin contract) and `predictions` (a folder with a
+    map per stimulus; `name`: its title in tables). `metrics`: keys, by default all of the protocol. `blur_sigma`:
+    pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of processes; with more
+    than one, a script needs the usual `if __name__ == "__main__":` guard. `out`: the run folder, by default
+    `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is continued.
+    A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
+    Raises UsageError, DataError or RunError where the request cannot be carried out.
+    """
+    listener = progress or Silent()
+    if jobs < 1:
+        raise UsageError(f"jobs is {jobs}; wanted: at least 1")
+    source = _source(model, checkpoint, predictions, name, device)
+    rules = find_protocol(protocol)
+    keys = rules.choose(metrics)
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(str(dataset), data)
+    split = split if split is not None else opened.default_split
+    stimuli = _listed(opened, split)
+    _check_predictions(source, stimuli)
+    loaded = source.load()
+    recorded = read_fixations(stimuli, listener)
+    manifest = describe_run(
+        model=loaded,
+        source=source,
+        dataset=opened,
+        split=split,
+        stimuli=stimuli,
+        fixations_digest=recorded.digest,
+        protocol=rules,
+        metrics=keys,
+        blur_sigma=blur_sigma,
+        seed=seed,
+    )
+    folder = RunFolder(out if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
+    folder.begin(manifest, overwrite=overwrite)
+    if folder.complete:
+        listener.note(f"{folder.path}: this run was finished before; nothing to do")
+        return Run(folder.path)
+    _note_few_others(len(stimuli), keys, listener)
+    scorer = StimulusScorer(
+        stimuli=stimuli,
+        pixels=recorded.pixels,
+        source=source,
+        protocol_key=protocol,
+        metrics=keys,
+        blur_sigma=blur_sigma,
+        seed=seed,
+        maps_folder=folder.path / MAPS if save_maps else None,
+    )
+    rows = _score_all(folder, scorer, jobs=jobs, strict=strict, progress=listener)
+    return folder.finish(rows, keys, _summary(rows, keys, seed))
+
+
+@dataclass
+class ScoreChunk:
+    """The work of a worker: score some stimuli and store their rows. `stop_at_error`: raise instead of storing one."""
+
+    scorer: StimulusScorer
+    folder: RunFolder
+    stop_at_error: bool
+
+    def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
+        """Index and text of the stimuli that could not be scored."""
+        rows: list[Row] = []
+        for index in chunk:
+            row = self.scorer.row(index)
+            if row.error and self.stop_at_error:
+                self.folder.add(rows)
+                return [(index, row.error)]
+            rows.append(row)
+        self.folder.add(rows)
+        return [(index, row.error) for index, row in zip(chunk, rows, strict=True) if row.error]
+
+
+def _source(
+    model: str | Model | None, checkpoint: Path | None, predictions: Path | None, name: str | None, device: str | None
+) -> ModelSource:
+    if (model is None) == (predictions is None):
+        raise UsageError("name either a model or a folder of predictions")
+    if predictions is not None:
+        if checkpoint is not None:
+            raise UsageError("a checkpoint belongs to a model, not to a folder of predictions")
+        return ModelSource(folder=predictions, title=name)
+    if name is not None:
+        raise UsageError("name is for a folder of predictions; a model has its own")
+    if checkpoint is not None and not checkpoint.is_file():
+        raise DataError(f"{checkpoint}: no such file")
+    if isinstance(model, str):
+        return ModelSource(name=model, checkpoint=checkpoint, device=device)
+    return ModelSource(given=model)
+
+
+def _listed(dataset: Dataset, split: str) -> list[Stimulus]:
+    stimuli = dataset.stimuli(split)
+    if not stimuli:
+        raise DataError(f"{dataset.key}: the split {split} has no stimulus")
+    return stimuli
+
+
+def _check_predictions(source: ModelSource, stimuli: Sequence[Stimulus]) -> None:
+    """A folder in which no name fits is the wrong folder, not a folder with every map missing."""
+    if source.folder is None:
+        return
+    files = MapFolder(source.folder).files
+    if not any(stimulus.id in files for stimulus in stimuli):
+        have = ", ".join(list(files)[:3]) or "nothing"
+        raise DataError(
+            f"{source.folder}: has no map for any of the {len(stimuli)} stimuli; "
+            f"wanted: names such as {stimuli[0].id}.png; there: {have}"
+        )
+
+
+def _note_few_others(count: int, keys: Sequence[str], progress: Progress) -> None:
+    if count == 1 and ("auc_shuffled" in keys or "information_gain" in keys):
+        progress.note("warning: a split of one stimulus has no other images; sAUC and IG are undefined")
+
+
+def _score_all(
+    folder: RunFolder, scorer: StimulusScorer, *, jobs: int, strict: bool, progress: Progress
+) -> list[Row]:
+    """The rows of all stimuli in the split's order, those of an earlier, interrupted call included."""
+    stored = folder.rows()
+    todo = [i for i, stimulus in enumerate(scorer.stimuli) if stimulus.id not in stored]
+    chunks = [todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK)]
+    progress.start("scoring", len(scorer.stimuli), len(stored))
+    work = ScoreChunk(scorer, folder, stop_at_error=strict)
+    for chunk, failures in run_chunks(work, chunks, jobs):
+        for index, text in failures:
+            if strict:
+                raise RunError(f"stimulus {scorer.stimuli[index].id}: {text}")
+            progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")
+        progress.advance(len(chunk))
+    progress.finish()
+    found = folder.rows()
+    return [found[stimulus.id] for stimulus in scorer.stimuli]
+
+
+def _summary(rows: Sequence[Row], keys: Sequence[str], seed: int) -> dict[str, Any]:
+    columns = {key: [row.scores[key] for row in rows] for key in keys}
+    return {
+        "n": len(rows),
+        "errors": sum(bool(row.error) for row in rows),
+        "without_fixations": sum(not row.error and row.fixations == 0 for row in rows),
+        "fixations": sum(row.fixations for row in rows),
+        "fixations_outside": sum(row.dropped for row in rows),
+        "metrics": summarise(columns, seed),
+    }

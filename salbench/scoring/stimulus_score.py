@@ -1,0 +1,177 @@
+"""The work of one stimulus: ask the model, prepare the ground truth, compute the metrics, and give one row."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+
+from salbench.arrays import FloatArray, SaliencyMap
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError, SalbenchError
+from salbench.image_files import write_map
+from salbench.map_folder import MapFolder
+from salbench.metrics import METRICS, Truth
+from salbench.models import Context, ContextModel, Evaluation, Model, RepeatedModel, registry
+from salbench.protocols import GroundTruth, Protocol, find_protocol
+from salbench.scoring.fixated_pixels import FixatedPixels
+from salbench.scoring.randomness import generator
+
+OTHER_IMAGES = 10
+"""How many other images give sAUC's negatives."""
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """Where a model comes from, in a form that travels to a worker process: a registered name, a folder, or an object."""
+
+    name: str | None = None
+    checkpoint: Path | None = None
+    device: str | None = None
+    folder: Path | None = None
+    title: str | None = None
+    given: Model | None = None
+
+    def load(self) -> Model:
+        """The model, ready to predict."""
+        if self.given is not None:
+            return self.given
+        if self.folder is not None:
+            return MapFolder(self.folder, self.title)
+        assert self.name is not None  # noqa: S101 - narrows the type; the runner makes one of the three
+        return registry().factory(self.name)(checkpoint=self.checkpoint, device=self.device)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stimulus's result. `scores` by metric key, NaN where undefined; `error` is empty where all went well.
+
+    `fixations`: how many lie inside the frame; `dropped`: how many were recorded outside.
+    """
+
+    stimulus: str
+    scores: dict[str, float]
+    error: str = ""
+    fixations: int = 0
+    dropped: int = 0
+
+
+@dataclass
+class StimulusScorer:
+    """Scores any stimulus of a split; the same in every process, so that workers differ in nothing.
+
+    `blur_sigma`: pixels, None for the protocol's own blur. `maps_folder`: where predicted maps are kept, or None.
+    """
+
+    stimuli: Sequence[Stimulus]
+    pixels: FixatedPixels
+    source: ModelSource
+    protocol_key: str
+    metrics: tuple[str, ...]
+    blur_sigma: float | None
+    seed: int
+    maps_folder: Path | None = None
+    _model: Model | None = field(default=None, repr=False)
+
+    @cached_property
+    def protocol(self) -> Protocol:
+        """The protocol of the run."""
+        return find_protocol(self.protocol_key)
+
+    @property
+    def model(self) -> Model:
+        """The model, loaded on first use."""
+        if self._model is None:
+            self._model = self.source.load()
+        return self._model
+
+    def row(self, index: int) -> Row:
+        """The row of one stimulus. Whatever goes wrong with it is told in the row and costs no other stimulus."""
+        stimulus = self.stimuli[index]
+        try:
+            return self._scored(index, stimulus)
+        except SalbenchError as error:
+            text = str(error)
+        except Exception as error:  # a plugin may raise anything
+            text = f"{type(error).__name__}: {error}"
+        return Row(stimulus.id, dict.fromkeys(self.metrics, np.nan), error=text)
+
+    def _scored(self, index: int, stimulus: Stimulus) -> Row:
+        recorded = stimulus.recorded_fixations()
+        fixations = recorded.within(stimulus.size)
+        evaluations = list(self._evaluations(index, stimulus, fixations))
+        scores = [self._scores(index, number, evaluation) for number, evaluation in enumerate(evaluations)]
+        return Row(
+            stimulus.id,
+            {key: _mean([score[key] for score in scores]) for key in self.metrics},
+            fixations=len(fixations),
+            dropped=len(recorded) - len(fixations),
+        )
+
+    def _evaluations(self, index: int, stimulus: Stimulus, fixations: Fixations) -> list[Evaluation]:
+        if isinstance(self.model, RepeatedModel):
+            return list(self.model.evaluations(stimulus, self._context(index, fixations)))
+        saliency_map = self.predict(index, fixations)
+        if self.maps_folder is not None:
+            write_map(self.maps_folder / f"{stimulus.id}.npy", saliency_map, "npy")
+        return [Evaluation(saliency_map, fixations)]
+
+    def predict(self, index: int, fixations: Fixations) -> SaliencyMap:
+        """The model's map of a stimulus. `fixations`: its own, shown only to a model whose card asks for them."""
+        stimulus, model = self.stimuli[index], self.model
+        if isinstance(model, RepeatedModel):
+            raise DataError(f"{model.card.name} has no map of its own: it is scored viewer by viewer")
+        if isinstance(model, ContextModel):
+            return model.predict_stimulus(stimulus, self._context(index, fixations))
+        return model.predict(stimulus.image())
+
+    def _context(self, index: int, fixations: Fixations) -> Context:
+        shown = fixations if self.model.card.uses_ground_truth else Fixations.of_one_viewer([], [])
+        return Context(
+            others=partial(self.pixels.counts_of_others, index),
+            blur=partial(self.protocol.density, sigma=self.blur_sigma),
+            fixations=shown,
+            rng=self._rng_of(index),
+        )
+
+    def _scores(self, index: int, number: int, evaluation: Evaluation) -> dict[str, float]:
+        stimulus = self.stimuli[index]
+        truth = self._ground_truth(index, stimulus, evaluation.fixations)
+        return self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(index, number))
+
+    def _ground_truth(self, index: int, stimulus: Stimulus, fixations: Fixations) -> GroundTruth:
+        needed = {need for key in self.metrics for need in METRICS[key].needs}
+        fixation_map = fixations.as_map(stimulus.size)
+        return GroundTruth(
+            fixation_map=fixation_map,
+            density=self._density(stimulus, fixation_map) if Truth.DENSITY in needed else None,
+            other_map=self._other_map(index, stimulus) if Truth.OTHERS in needed else None,
+            baseline_map=self._baseline_map(index) if Truth.BASELINE in needed else None,
+        )
+
+    def _density(self, stimulus: Stimulus, fixation_map: SaliencyMap) -> SaliencyMap:
+        if stimulus.map_source is not None and not isinstance(self.model, RepeatedModel):
+            return stimulus.map_source()
+        return self.protocol.density(fixation_map, self.blur_sigma)
+
+    def _other_map(self, index: int, stimulus: Stimulus) -> SaliencyMap:
+        """The union of the fixations of ten other images, of all where there are fewer."""
+        others = self.pixels.others_of(index)
+        count = min(OTHER_IMAGES, others.size)
+        drawn = self._rng_of(index)("other images").choice(others, size=count, replace=False)
+        return self.pixels.union(drawn.tolist(), stimulus.size)
+
+    def _baseline_map(self, index: int) -> FloatArray:
+        """The centre prior: the blurred fixations of all other images."""
+        return self.protocol.density(self.pixels.counts_of_others(index), self.blur_sigma)
+
+    def _rng_of(self, index: int, number: int = 0) -> Callable[[str], np.random.Generator]:
+        names = (self.stimuli[index].id,) if number == 0 else (self.stimuli[index].id, str(number))
+        return lambda key: generator(self.seed, *names, key)
+
+
+def _mean(values: list[float]) -> float:
+    """The mean of the values that are defined, NaN where none is."""
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else np.nan

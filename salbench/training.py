@@ -1,0 +1,149 @@
+"""Train a model that offers it, on any data set: what the plugin needs is prepared here, the loop is the plugin's."""
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from salbench.arrays import FloatArray, RGBImage, SaliencyMap
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.registry import open_dataset
+from salbench.datasets.stimulus import Stimulus
+from salbench.errors import DataError, UsageError
+from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry
+from salbench.progress import Progress, Silent
+from salbench.protocols import Protocol, find_protocol
+from salbench.scoring.fixated_pixels import read_fixations
+from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
+
+
+def train(
+    model: str,
+    dataset: str | Path | Dataset,
+    *,
+    data: Path | None = None,
+    split: str = "train",
+    validation_split: str | None = None,
+    blur_sigma: float | None = None,
+    seed: int = 0,
+    device: str | None = None,
+    out: Path | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Path:
+    """Train a model and return the path of its checkpoint.
+
+    `model`: a registered name that can be trained; `options`: the fields of its configuration.
+    `validation_split`: by default `val` where the data set has it, else no validation. `blur_sigma`: pixels, how the
+    ground-truth maps are blurred instead of MIT300's way. `out`: by default `runs/train-MODEL-DATASET`; a training
+    that was interrupted there goes on. Raises UsageError, DataError or RunError where the request cannot be carried out.
+    """
+    factory = trainable(model)
+    config = _configured(factory, options)
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(str(dataset), data)
+    split = split if split in opened.splits or len(opened.splits) > 1 else opened.default_split
+    rules = find_protocol("mit300")
+    stimuli = opened.stimuli(split)
+    validation = _validation(opened, split, validation_split)
+    listener = progress or Silent()
+    job = TrainingJob(
+        train=stimuli,
+        validation=validation,
+        dataset=f"{opened.key}/{split}",
+        ground_truth=partial(training_map, rules, blur_sigma),
+        validate=_validator(validation, blur_sigma, seed, listener),
+        out=out if out is not None else Path("runs", f"train-{model}-{opened.key}"),
+        device=device,
+        seed=seed,
+        progress=listener,
+    )
+    return factory.train(job, config)
+
+
+def trainable(name: str) -> TrainableFactory:
+    """The factory of a model that can be trained. UsageError for one that cannot, or that is not registered."""
+    factory: object = registry().factory(name)
+    if not isinstance(factory, TrainableFactory):
+        raise UsageError(f"model {name!r} cannot be trained. Can be: {', '.join(trainable_names()) or 'none'}.")
+    return factory
+
+
+def trainable_names() -> list[str]:
+    """The registered models that can be trained; one whose package cannot be imported is left out."""
+    return [name for name in registry().names() if _is_trainable(name)]
+
+
+def _is_trainable(name: str) -> bool:
+    try:
+        factory: object = registry().factory(name)
+    except DataError:
+        return False
+    return isinstance(factory, TrainableFactory)
+
+
+def training_map(protocol: Protocol, blur_sigma: float | None, stimulus: Stimulus) -> FloatArray:
+    """The continuous ground truth of a stimulus, divided by its maximum: (height, width) float64 in 0 to 1.
+
+    The data set's own map where it has one, else the protocol's blur of the fixation map. All zero without fixations.
+    """
+    if stimulus.map_source is not None:
+        density = np.asarray(stimulus.map_source(), dtype=np.float64)
+    else:
+        density = protocol.density(stimulus.fixation_map(), blur_sigma)
+    top = float(density.max())
+    return density / top if top > 0 else np.zeros(density.shape)
+
+
+def _configured(factory: TrainableFactory, options: Mapping[str, Any]) -> Any:
+    known = [item.name for item in dataclasses.fields(factory.config_class)]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise UsageError(f"{factory.card.name} has no option {', '.join(unknown)}. Its options: {', '.join(known)}.")
+    return factory.config_class(**options)
+
+
+def _validation(dataset: Dataset, split: str, validation_split: str | None) -> list[Stimulus]:
+    if validation_split is not None:
+        return dataset.stimuli(validation_split)
+    return dataset.stimuli("val") if "val" in dataset.splits and split != "val" else []
+
+
+class _GivenPredict:
+    """A predict function, dressed as a model."""
+
+    card = ModelCard(name="training", title="training")
+
+    def __init__(self, predict: Callable[[RGBImage], SaliencyMap]) -> None:
+        self._predict = predict
+
+    def predict(self, image: RGBImage) -> SaliencyMap:
+        """What the function gives."""
+        return self._predict(image)
+
+
+def _validator(
+    stimuli: Sequence[Stimulus], blur_sigma: float | None, seed: int, progress: Progress
+) -> Callable[[Callable[[RGBImage], SaliencyMap]], Mapping[str, float]]:
+    if not stimuli:
+        return lambda predict: {}
+    protocol = find_protocol("mit300")
+    pixels = read_fixations(stimuli, progress).pixels
+
+    def validate(predict: Callable[[RGBImage], SaliencyMap]) -> Mapping[str, float]:
+        source = ModelSource(given=_GivenPredict(predict))
+        scorer = StimulusScorer(stimuli, pixels, source, protocol.key, protocol.metrics, blur_sigma, seed)
+        rows = [scorer.row(index) for index in range(len(stimuli))]
+        scored = [row.scores for row in rows if not row.error]
+        if not scored:
+            raise DataError(f"no validation stimulus could be scored; the first: {rows[0].error}")
+        return {key: _mean([scores[key] for scores in scored]) for key in protocol.metrics}
+
+    return validate
+
+
+def _mean(values: list[float]) -> float:
+    defined = [value for value in values if not np.isnan(value)]
+    return float(np.mean(defined)) if defined else float("nan")
