@@ -1,1 +1,43 @@
-"""."""
+"""The command line: parse, call one library function, print. Errors become one line and an exit code."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from salbench.cli.commands import cli
+from salbench.errors import SalbenchError
+
+INTERRUPTED = 130
+"""What a shell expects of a command that Ctrl-C ended."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    try:
+        result = cli.main(args=None if arguments is None else list(arguments), prog_name="salbench", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except SalbenchError as error:
+        return _fail(str(error), error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted; the same command goes on from here", INTERRUPTED)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe left: there is nobody to tell
+        return 1
+    except MemoryError:
+        return _fail("out of memory; try fewer --jobs", 1)
+    except OSError as error:
+        return _fail(str(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())
+
+
+def _fail(text: str, code: int) -> int:
+    click.echo(f"salbench: {text}", err=True)
+    return code

@@ -1,0 +1,29 @@
+"""All commands in one group; each imports what it needs when it is called, so that `--help` is quick."""
+
+import click
+
+import salbench
+from salbench.cli.data import data
+from salbench.cli.demo import demo
+from salbench.cli.listing import list_
+from salbench.cli.predict import predict
+from salbench.cli.score import score
+from salbench.cli.table import table
+from salbench.cli.train import train
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(salbench.__version__, prog_name="salbench")
+def cli() -> None:
+    """Benchmark suite for visual saliency models.
+
+    \b
+    Try it out:                 salbench demo
+    Score a folder of maps:     salbench score --dataset FOLDER --predictions MAPS
+    Score a model:              salbench score --dataset synthetic --model centre
+    Print tables:               salbench table --layout 4 --published
+    """
+
+
+for command in (score, predict, train, table, list_, data, demo):
+    cli.add_command(command)

@@ -1,0 +1,72 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+ANY_PATH = click.Path(path_type=Path)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else (os.cpu_count() or 1)
+
+
+def dataset_options(required: bool = True) -> Callable[[Command], Command]:
+    """`--dataset` and `--data`."""
+    return _all(
+        click.option(
+            "--dataset",
+            required=required,
+            metavar="NAME|FOLDER",
+            help="A data set's name (`salbench list datasets`), or a folder in the generic layout.",
+        ),
+        click.option(
+            "--data",
+            type=EXISTING_FOLDER,
+            help="Folder where the named data set lies.  [default: $SALBENCH_HOME/datasets/...]",
+        ),
+    )
+
+
+def run_options(jobs: bool = True) -> Callable[[Command], Command]:
+    """`--blur-sigma`, `--seed`, `--device`, and `--jobs`."""
+    options = [
+        click.option(
+            "--blur-sigma",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="PX",
+            help="Blur fixations by a Gaussian of this many pixels instead of the protocol's own way.",
+        ),
+        click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is random."),
+        click.option("--device", help="PyTorch device, such as cpu or cuda:0.  [default: cuda if there is one]"),
+    ]
+    if jobs:
+        options.append(
+            click.option(
+                "--jobs",
+                "-j",
+                type=click.IntRange(min=1),
+                default=cores,
+                show_default="all cores",
+                help="Worker processes. Results do not depend on it.",
+            )
+        )
+    return _all(*options)
+
+
+def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    def apply(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return apply

@@ -1,0 +1,49 @@
+"""`salbench score`."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_FOLDER, dataset_options, run_options
+
+
+@click.command()
+@dataset_options()
+@click.option("--split", help="Split of the data set.  [default: test, or all of a folder]")
+@click.option("--model", metavar="NAME", help="A registered model (`salbench list models`).")
+@click.option("--checkpoint", type=EXISTING_FILE, help="Weights of the model.")
+@click.option("--predictions", type=EXISTING_FOLDER, help="Folder with a map per stimulus, instead of a model.")
+@click.option("--name", help="Name of the predictions in tables.  [default: the folder's]")
+@click.option("--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`).")
+@click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
+@run_options()
+@click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")
+@click.option("--strict", is_flag=True, help="Stop at the first stimulus that cannot be scored.")
+@click.option("--overwrite", is_flag=True, help="Score anew where the run folder holds a run.")
+@click.option("--out", "-o", type=ANY_PATH, help="Run folder.  [default: runs/MODEL-DATASET-SPLIT]")
+def score(metrics: str | None, out: Path | None, **options: Any) -> int:
+    """Score a model, or a folder of maps, on a data set.
+
+    Prints each metric's mean over the stimuli with its 95 % bootstrap interval, and writes a run folder that
+    `salbench table` reads. An interrupted run goes on with the same command.
+    Exit code 1: some stimuli could not be scored (their rows tell why).
+
+    \b
+    Examples:
+      salbench score --dataset my-data --predictions my-maps
+      salbench score --dataset osie-eye --data ~/osie --model salgan --checkpoint salgan.safetensors
+      salbench score --dataset synthetic --model centre --metrics nss,cc --out runs/centre
+    """
+    from salbench.cli.console import ConsoleProgress
+    from salbench.cli.text import summary_lines
+    from salbench.scoring.runner import score as score_model
+
+    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
+    progress = ConsoleProgress()
+    try:
+        run = score_model(metrics=keys, out=out, progress=progress, **options)
+    finally:
+        progress.finish()
+    click.echo("\n".join(summary_lines(run)))
+    return 1 if run.errors else 0

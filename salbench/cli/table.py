@@ -1,0 +1,56 @@
+"""`salbench table`."""
+
+from pathlib import Path
+
+import click
+
+from salbench.cli.options import ANY_PATH
+
+
+@click.command()
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=ANY_PATH)
+@click.option(
+    "--layout",
+    type=click.Choice(["plain", "2", "3", "4"]),
+    default="plain",
+    show_default=True,
+    help="All metrics with intervals, or the columns of the SalGAN paper's Table 2, 3 or 4.",
+)
+@click.option("--published", is_flag=True, help="Print the paper's own rows too.")
+@click.option(
+    "--reference",
+    default="salgan",
+    show_default=True,
+    help="Layout 4: values worse than this model's are put in brackets.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["latex", "markdown", "html", "csv"]),
+    default="markdown",
+    show_default=True,
+    help="How to print it.",
+)
+@click.option("--out", "-o", type=ANY_PATH, help="File to write, instead of standard output.")
+def table(
+    runs: tuple[Path, ...], layout: str, published: bool, reference: str, form: str, out: Path | None
+) -> None:
+    """Print runs, and published figures, as a table.
+
+    RUN is a folder that `salbench score` made.
+
+    \b
+    Examples:
+      salbench table runs/a runs/b
+      salbench table --layout 4 --published --format latex -o table4.tex
+      salbench table runs/* --layout 4 --published --reference salgan --format html -o table4.html
+    """
+    from salbench.atomic import write_text
+    from salbench.tables import make_table, render
+
+    text = render(make_table(runs, layout=layout, published=published, reference=reference), form)
+    if out is None:
+        click.echo(text, nl=not text.endswith("\n"))
+    else:
+        write_text(out, text)
+        click.echo(f"table: {out}", err=True)

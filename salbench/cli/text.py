@@ -1,0 +1,49 @@
+"""Plain text for the terminal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from salbench.metrics import METRICS
+from salbench.scoring.run_folder import Run
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of left-aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def summary_lines(run: Run) -> list[str]:
+    """What a run found: a heading, a line per metric, and what was lost on the way."""
+    manifest, summary = run.manifest, run.summary
+    dataset, protocol = manifest["dataset"], manifest["protocol"]
+    heading = (
+        f"{manifest['model']['title']} on {dataset['title']}, split {dataset['split']}, "
+        f"protocol {protocol['label']} ({protocol['blur']})"
+    )
+    table = [["metric", "mean", "95 % interval", "n"]]
+    table += [_metric_line(key, summary["metrics"][key]) for key in manifest["metrics"]]
+    return [heading, "", *columns(table), "", *_losses(summary), f"run: {run.path}"]
+
+
+def _metric_line(key: str, figures: dict[str, Any]) -> list[str]:
+    metric = METRICS[key]
+    interval = f"{_number(figures['ci_low'])} to {_number(figures['ci_high'])}"
+    unit = f" {metric.unit}" if metric.unit else ""
+    return [f"{metric.symbol} {metric.arrow}", _number(figures["mean"]) + unit, interval, str(figures["n"])]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _losses(summary: dict[str, Any]) -> list[str]:
+    """One line for each kind of loss that happened."""
+    lines = []
+    if summary["errors"]:
+        lines.append(f"{summary['errors']} of {summary['n']} stimuli could not be scored: see `error` in scores.parquet")
+    if summary["without_fixations"]:
+        lines.append(f"{summary['without_fixations']} stimuli have no fixations: undefined metrics are left out of the means")
+    if summary["fixations_outside"]:
+        lines.append(f"{summary['fixations_outside']:,} fixations outside the frame were dropped")
+    return lines

@@ -1,0 +1,100 @@
+"""From run folders and published figures to a `Table`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from salbench.errors import UsageError
+from salbench.names import unknown_name
+from salbench.tables import notes
+from salbench.tables.brackets import bracket, find_reference
+from salbench.tables.layouts import DEFAULT_REFERENCE, LAYOUTS, Layout
+from salbench.tables.published import PublishedTable, published_table
+from salbench.tables.runs import Run, read_runs
+from salbench.tables.sections import columns_of, group_runs, measured_sections, published_sections, section_titles
+from salbench.tables.structure import Row, Section, Table
+
+
+def make_table(
+    runs: Sequence[Path], *, layout: str = "plain", published: bool = False, reference: str = DEFAULT_REFERENCE
+) -> Table:
+    """The table of these run folders in a layout of `LAYOUTS`.
+
+    `published` adds the paper's rows; in the layout `plain`, those of all its tables. `reference`: key or name of the
+    row that layout 4's brackets compare with, in each section; a section without it has no brackets, and a note says
+    so. UsageError for an unknown layout, for nothing to print, and for a reference other than the default that no
+    section has; RunError for a folder that is no complete run.
+    """
+    chosen = _find_layout(layout)
+    _check_request(chosen, runs, published, reference)
+    papers = [published_table(name) for name in chosen.published] if published else []
+    measured = read_runs(runs)
+    columns, groups = columns_of(chosen, papers, measured), group_runs(measured)
+    sections = [s for paper in papers for s in published_sections(paper, columns, named=chosen.metrics is None)]
+    table = Table(
+        layout=chosen.key,
+        caption=_caption(chosen, papers, measured),
+        columns=columns,
+        sections=(*sections, *measured_sections(groups, columns, chosen)),
+        counts=chosen.intervals and bool(measured),
+        intervals=chosen.intervals and bool(measured),
+    )
+    return _with_notes(_with_brackets(table, chosen, papers, reference), papers, groups)
+
+
+def _find_layout(name: str) -> Layout:
+    try:
+        return LAYOUTS[name]
+    except KeyError:
+        raise UsageError(unknown_name("layout", name, list(LAYOUTS))) from None
+
+
+def _check_request(layout: Layout, runs: Sequence[Path], published: bool, reference: str) -> None:
+    if not runs and not published:
+        raise UsageError("nothing to print: name run folders, or ask for the published figures, or both")
+    if reference != DEFAULT_REFERENCE and not layout.brackets:
+        raise UsageError(f"layout {layout.key} has no brackets: a reference row belongs to layout 4 only")
+
+
+def _caption(layout: Layout, papers: Sequence[PublishedTable], measured: Sequence[Run]) -> str:
+    if not papers:
+        return layout.caption
+    caption = f"{papers[0].title} (Table {papers[0].number} of Pan et al.)" if len(papers) == 1 else "Published results"
+    return f"{caption}, with measured results" if measured else caption
+
+
+def _with_brackets(table: Table, layout: Layout, papers: Sequence[PublishedTable], wanted: str) -> Table:
+    """The table with brackets and what must be said of them, where its layout has brackets."""
+    if not layout.brackets:
+        return table
+    references = [find_reference(section, wanted) for section in table.sections]
+    if wanted != DEFAULT_REFERENCE and not any(references):
+        raise UsageError(unknown_name("reference", wanted, _row_keys(table.sections)))
+    said = notes.bracket_notes(table.sections, references, wanted) + notes.twice_notes(table.sections, references)
+    said += [note for paper in papers for note in paper.bracket_notes if _is_reference(paper.reference, references)]
+    sections = tuple(
+        section if row is None else bracket(section, table.columns, row)
+        for section, row in zip(table.sections, references, strict=True)
+    )
+    return replace(table, sections=sections, notes=(*table.notes, *said))
+
+
+def _row_keys(sections: Sequence[Section]) -> list[str]:
+    return notes.unique(row.key for section in sections for row in section.rows)
+
+
+def _is_reference(key: str, references: Sequence[Row | None]) -> bool:
+    return any(row is not None and row.key == key for row in references)
+
+
+def _with_notes(table: Table, papers: Sequence[PublishedTable], groups: Sequence[list[Run]]) -> Table:
+    general = [notes.INTERVALS] if table.intervals else []
+    general += [notes.WITHIN_SECTIONS] if groups and len(table.sections) > 1 else []
+    said = [
+        *table.notes,
+        *notes.mark_notes(table.sections),
+        *notes.published_notes(papers),
+        *general,
+        *notes.measured_notes(groups, section_titles(groups), table.columns),
+    ]
+    return replace(table, notes=tuple(notes.unique(said)))

@@ -1,0 +1,125 @@
+"""Run folders as a table needs them: who was scored, on what, by which protocol, with which means."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from salbench.errors import RunError, UsageError
+from salbench.tables.records import Record, one_line, read_record
+
+_RUN_FORMAT = 1
+# A bare "auc" is refused as well: no table may print an AUC that does not say which.
+_METRIC_KEY = re.compile(r"(?!auc$)[a-z][a-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's mean over `n` stimuli with its 95 % confidence interval; None where it is undefined."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """A complete run. `settings` is the protocol's whole record: runs compare only where it is the same."""
+
+    folder: Path
+    version: str
+    model: str
+    title: str
+    trained_on: tuple[str, ...]
+    uses_ground_truth: bool
+    dataset: str
+    dataset_title: str
+    split: str
+    protocol: str
+    protocol_label: str
+    settings: str
+    details: tuple[str, ...]
+    """The protocol's further settings, as `name: value`."""
+    n: int
+    errors: int
+    scores: Mapping[str, Score]
+
+
+def read_runs(folders: Sequence[Path]) -> list[Run]:
+    """The runs in these folders, in order. UsageError where one folder is given twice."""
+    seen: set[Path] = set()
+    for folder in folders:
+        if folder.resolve() in seen:
+            raise UsageError(f"the run {folder} is given twice")
+        seen.add(folder.resolve())
+    return [read_run(folder) for folder in folders]
+
+
+def read_run(folder: Path) -> Run:
+    """The run in a folder. RunError where it is no run, not complete, or damaged."""
+    plan = _read_plan(folder)
+    summary = _read_summary(folder)
+    model, dataset, protocol = plan.record("model"), plan.record("dataset"), plan.record("protocol")
+    return Run(
+        folder=folder,
+        version=plan.text("salbench"),
+        model=model.text("key"),
+        title=model.text("title"),
+        trained_on=model.texts("trained_on"),
+        uses_ground_truth=model.flag("uses_ground_truth"),
+        dataset=dataset.text("key"),
+        dataset_title=dataset.text("title"),
+        split=dataset.text("split"),
+        protocol=protocol.text("key"),
+        protocol_label=protocol.text("label"),
+        settings=json.dumps(protocol.members, sort_keys=True),
+        details=_details(protocol),
+        n=summary.count("n"),
+        errors=summary.count("errors"),
+        scores=_scores(summary),
+    )
+
+
+def _read_plan(folder: Path) -> Record:
+    if not folder.is_dir():
+        raise RunError(f"{folder} is no run folder: no such folder")
+    if not (folder / "run.json").is_file():
+        raise RunError(f"{folder} is no run folder: it has no run.json")
+    plan = read_record(folder / "run.json")
+    if plan.count("format") != _RUN_FORMAT:
+        raise plan.fault("format", f"is {plan.count('format')}; this salbench reads format {_RUN_FORMAT}")
+    return plan
+
+
+def _read_summary(folder: Path) -> Record:
+    if not (folder / "summary.json").is_file():
+        raise RunError(
+            f"the run {folder} is not complete: it has no summary.json. "
+            "Run the same `salbench score` command again; it continues where it stopped."
+        )
+    return read_record(folder / "summary.json")
+
+
+def _details(protocol: Record) -> tuple[str, ...]:
+    further = {key: value for key, value in protocol.members.items() if key not in {"key", "label"}}
+    return tuple(one_line(f"{key}: {_setting(value)}") for key, value in further.items() if value not in (None, ""))
+
+
+def _setting(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _scores(summary: Record) -> dict[str, Score]:
+    metrics = summary.record("metrics")
+    if not metrics.members:
+        raise summary.fault("metrics", "names no metric")
+    return {key: _score(metrics, key) for key in metrics.members}
+
+
+def _score(metrics: Record, key: str) -> Score:
+    if not _METRIC_KEY.fullmatch(key):
+        raise metrics.fault(key, "is no metric key")
+    score = metrics.record(key)
+    return Score(score.number("mean"), score.number("ci_low"), score.number("ci_high"), score.count("n"))

@@ -1,0 +1,98 @@
+"""Sections of a table: published rows as they were printed, measured rows grouped by what makes them comparable."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from salbench.metrics import METRICS
+from salbench.tables.layouts import Layout
+from salbench.tables.marks import NOT_REVIEWED, marks_of
+from salbench.tables.published import PublishedRow, PublishedSection, PublishedTable
+from salbench.tables.runs import Run, Score
+from salbench.tables.structure import UNDEFINED, Cell, Column, Row, Section
+
+
+def columns_of(layout: Layout, papers: Sequence[PublishedTable], runs: Sequence[Run]) -> tuple[Column, ...]:
+    """The layout's columns, or, where it names none, every metric of the rows: known ones first, in their order."""
+    if layout.metrics is not None:
+        return tuple(_column(key) for key in layout.metrics)
+    present = {key for paper in papers for key in paper.metrics} | {key for run in runs for key in run.scores}
+    known = [key for key in METRICS if key in present]
+    return tuple(_column(key) for key in (*known, *sorted(present - set(known))))
+
+
+def _column(key: str) -> Column:
+    metric = METRICS.get(key)
+    if metric is None:
+        return Column(key, key)
+    return Column(key, metric.symbol, metric.arrow, metric.higher_is_better)
+
+
+def published_sections(paper: PublishedTable, columns: Sequence[Column], *, named: bool) -> list[Section]:
+    """A published table's sections; `named` adds the table's number to their titles."""
+    suffix = f", published in Table {paper.number} of Pan et al." if named else ""
+    return [_published_section(section, columns, suffix) for section in paper.sections]
+
+
+def _published_section(section: PublishedSection, columns: Sequence[Column], suffix: str) -> Section:
+    rows = tuple(_published_row(row, columns) for row in section.rows)
+    return Section(section.title + suffix, "published", section.dataset, section.split, section.protocol, rows)
+
+
+def _published_row(row: PublishedRow, columns: Sequence[Column]) -> Row:
+    cells = tuple(Cell(row.values.get(column.key, UNDEFINED)) for column in columns)
+    return Row(row.key, row.model, cells, marks=() if row.peer_reviewed else (NOT_REVIEWED,))
+
+
+def group_runs(runs: Iterable[Run]) -> list[list[Run]]:
+    """Runs that compare, together: same data set, same split, and the same protocol in every setting."""
+    groups: dict[tuple[str, str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.dataset, run.split, run.settings), []).append(run)
+    return list(groups.values())
+
+
+def measured_sections(groups: Sequence[list[Run]], columns: Sequence[Column], layout: Layout) -> list[Section]:
+    """A section for each group of runs."""
+    titles = section_titles(groups)
+    return [_measured_section(group, title, columns, layout) for group, title in zip(groups, titles, strict=True)]
+
+
+def section_titles(groups: Sequence[list[Run]]) -> list[str]:
+    """The groups' titles: data set, split, protocol; the protocol's settings too where titles would be the same."""
+    short = [_title(group[0]) for group in groups]
+    seen = Counter(short)
+    return [
+        title if seen[title] == 1 else _title(group[0], *group[0].details)
+        for title, group in zip(short, groups, strict=True)
+    ]
+
+
+def _title(run: Run, *details: str) -> str:
+    return ", ".join(
+        (f"Measured: {run.dataset_title} ({run.dataset}/{run.split})", f"protocol {run.protocol_label}", *details)
+    )
+
+
+def _measured_section(group: Sequence[Run], title: str, columns: Sequence[Column], layout: Layout) -> Section:
+    rows = tuple(_measured_row(run, columns, layout) for run in group)
+    return Section(title, "measured", group[0].dataset, group[0].split, group[0].protocol, rows)
+
+
+def _measured_row(run: Run, columns: Sequence[Column], layout: Layout) -> Row:
+    cells = tuple(_measured_cell(run.scores.get(column.key), layout) for column in columns)
+    return Row(run.model, run.title, cells, marks_of(run), n=run.n, errors=run.errors)
+
+
+def _measured_cell(score: Score | None, layout: Layout) -> Cell:
+    if score is None:
+        return Cell()
+    if score.mean is None:
+        return Cell(n=score.n)
+    bounds = (_fixed(score.low, layout.digits), _fixed(score.high, layout.digits))
+    known = score.low is not None and score.high is not None
+    return Cell(_fixed(score.mean, layout.digits), interval=bounds if layout.intervals and known else None, n=score.n)
+
+
+def _fixed(value: float | None, digits: int) -> str:
+    """The value with that many decimals; a zero has no sign, since -0.00 is no result."""
+    return UNDEFINED if value is None else f"{value:z.{digits}f}"

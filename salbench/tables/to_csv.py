@@ -1,0 +1,58 @@
+"""Tables as CSV for machines: one header, a row a model, values as printed and without brackets, no notes.
+
+Brackets and marks are columns of their own. Where a table prints intervals, every metric has three further columns.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from salbench.tables.structure import Cell, Column, Row, Section, Table
+
+_LEADING = ("section", "source", "dataset", "split", "protocol", "key", "model", "flags", "bracketed", "n", "errors")
+# A spreadsheet takes a cell that begins with one of these for a formula, even behind white space.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def to_csv(table: Table) -> str:
+    """The table in CSV; `pandas.read_csv` reads it without arguments."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*_LEADING, *_headings(table)])
+    for section in table.sections:
+        writer.writerows([*_leading(section, row, table), *_figures(row, table)] for row in section.rows)
+    return stream.getvalue()
+
+
+def safe_text(text: str) -> str:
+    """Text that no spreadsheet takes for a formula: a leading apostrophe where it would."""
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
+
+
+def _headings(table: Table) -> Iterator[str]:
+    for column in table.columns:
+        yield from _headings_of(column, intervals=table.intervals)
+
+
+def _headings_of(column: Column, *, intervals: bool) -> tuple[str, ...]:
+    further = ("ci_low", "ci_high", "n") if intervals else ()
+    return (column.key, *(f"{column.key}_{name}" for name in further))
+
+
+def _leading(section: Section, row: Row, table: Table) -> list[str | int | None]:
+    texts = (section.title, section.source, section.dataset, section.split, section.protocol, row.key, row.model)
+    flags = ";".join(mark.key for mark in row.marks)
+    pairs = zip(table.columns, row.cells, strict=True)
+    bracketed = ";".join(column.key for column, cell in pairs if cell.bracketed)
+    return [*map(safe_text, texts), flags, bracketed, row.n, row.errors]
+
+
+def _figures(row: Row, table: Table) -> Iterator[str | int | None]:
+    for cell in row.cells:
+        yield cell.value
+        if table.intervals:
+            yield from _interval(cell)
+
+
+def _interval(cell: Cell) -> tuple[str | int | None, ...]:
+    return (*(cell.interval or (None, None)), cell.n)

@@ -1,0 +1,261 @@
+"""Measured runs in tables: sections, digits, brackets, marks and notes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from run_folders import MakeRun, score
+
+from salbench.errors import UsageError
+from salbench.metrics import METRICS
+from salbench.tables import FORMATS, Table, make_table, render
+
+
+def values(table: Table, section: int = -1, row: int = 0) -> dict[str, str]:
+    cells = table.sections[section].rows[row].cells
+    return {column.key: cell.text for column, cell in zip(table.columns, cells, strict=True)}
+
+
+def test_plain_has_the_runs_metrics_in_the_registrys_order_with_intervals(make_run: MakeRun) -> None:
+    """Catches columns in file order, a column nobody measured, a lost interval."""
+    one = make_run("one", {"nss": score(1.7, 1.6004, 1.8), "auc_judd": 0.85})
+    two = make_run("two", {"kl_divergence": 0.5}, model={"key": "centre", "title": "Centre"})
+    table = make_table([one, two], layout="plain")
+    assert [column.key for column in table.columns] == [
+        key for key in METRICS if key in {"nss", "auc_judd", "kl_divergence"}
+    ]
+    assert [row.model for row in table.sections[0].rows] == ["SalGAN", "Centre"]
+    nss = table.sections[0].rows[0].cells[1]
+    assert (nss.value, nss.interval, nss.n) == ("1.700", ("1.600", "1.800"), 300)
+    assert "1.700 [1.600, 1.800]" in render(table, "markdown")
+    assert "| 300 |" in render(table, "markdown")
+
+
+def test_a_metric_that_salbench_does_not_know_is_printed_last(make_run: MakeRun) -> None:
+    """Catches a protocol's further key (log_likelihood) that is dropped, or given a direction nobody stated."""
+    run = make_run("run", {"a_log_likelihood": 1.25, "nss": 1.0})
+    table = make_table([run])
+    assert [column.heading for column in table.columns] == ["NSS ↑", "a_log_likelihood"]
+
+
+@pytest.mark.parametrize(("layout", "printed"), [("2", "1.235"), ("3", "1.235"), ("4", "1.23"), ("plain", "1.235")])
+def test_measured_values_have_the_layouts_digits(make_run: MakeRun, layout: str, printed: str) -> None:
+    """Catches digits that differ from the paper's in that table."""
+    assert values(make_table([make_run("run", {"nss": 1.23456})], layout=layout))["nss"] == printed
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"), [(-0.0004, "0.000"), (-0.0006, "-0.001"), (0.9996, "1.000"), (None, "-"), (3, "3.000")]
+)
+def test_rounding_and_undefined_values(make_run: MakeRun, value: float | None, printed: str) -> None:
+    """Catches -0.000, None or nan in print, and a whole number without decimals."""
+    assert values(make_table([make_run("run", {"nss": value})], layout="3"))["nss"] == printed
+
+
+def test_a_metric_without_value_is_a_dash_in_every_format(make_run: MakeRun) -> None:
+    """Catches `None`, `nan` or an empty cell for an undefined mean or a metric that was not computed."""
+    table = make_table([make_run("run", {"nss": None, "cc": 0.5})], layout="3")
+    assert values(table) == {"auc_shuffled": "-", "auc_borji": "-", "nss": "-", "cc": "0.500", "information_gain": "-"}
+    for form in FORMATS:
+        assert not re.search(r"\b(None|nan|null)\b", render(table, form), re.IGNORECASE)
+
+
+def test_an_interval_needs_both_ends(make_run: MakeRun) -> None:
+    """Catches [-, 1.8] in print where a bootstrap gave no interval."""
+    table = make_table([make_run("run", {"nss": score(1.7, None, 1.8)})])
+    assert table.sections[0].rows[0].cells[0].interval is None
+
+
+# Brackets
+
+
+def test_brackets_are_derived_with_ties_and_directions(make_run: MakeRun) -> None:
+    """Catches a bracket on a tie at the printed digits, on a better value, or the wrong way for EMD and KL."""
+    reference = make_run("reference", {"auc_judd": 0.861, "nss": 2.0, "emd": 2.0, "kl_divergence": 1.0, "cc": None})
+    other = make_run(
+        "other",
+        {"auc_judd": 0.858, "nss": 1.9, "emd": 2.1, "kl_divergence": 0.9, "cc": 0.1, "sim": 0.2},
+        model={"key": "other", "title": "Other"},
+    )
+    row = values(make_table([reference, other], layout="4"), row=1)
+    assert {key: row[key] for key in ("auc_judd", "nss", "emd", "kl_divergence", "cc", "sim", "auc_borji")} == {
+        "auc_judd": "0.86",  # 0.858 < 0.861, but both print as 0.86
+        "nss": "(1.90)",
+        "emd": "(2.10)",
+        "kl_divergence": "0.90",
+        "cc": "0.10",  # the reference is undefined
+        "sim": "0.20",  # the reference has no such value
+        "auc_borji": "-",
+    }
+
+
+def test_numbers_compare_as_numbers_not_as_text(make_run: MakeRun) -> None:
+    """Catches a comparison of strings, for which 10.00 is less than 9.00 and -0.10 more than 0.05."""
+    one = make_run("one", {"emd": 9, "nss": 0.05})
+    two = make_run("two", {"emd": 10, "nss": -0.1}, model={"key": "two"})
+    row = values(make_table([one, two], layout="4"), row=1)
+    assert (row["emd"], row["nss"]) == ("(10.00)", "(-0.10)")
+
+
+def test_each_section_compares_with_its_own_reference(make_run: MakeRun) -> None:
+    """Catches a measured row that is bracketed by the published reference."""
+    run = make_run("run", {"nss": 1.0}, model={"key": "centre", "title": "Centre"})
+    table = make_table([run], layout="4", published=True)
+    assert values(table)["nss"] == "1.00"
+    title = table.sections[-1].title
+    assert f"{title}: no brackets, the section has no row of the reference 'salgan'." in table.notes
+
+
+@pytest.mark.parametrize("name", ["centre", "Centre Prior", "CENTRE PRIOR"])
+def test_the_reference_is_a_key_or_a_name(make_run: MakeRun, name: str) -> None:
+    """Catches a reference found by key only, or only in its exact case."""
+    one = make_run("one", {"nss": 1.0})
+    two = make_run("two", {"nss": 2.0}, model={"key": "centre", "title": "Centre Prior"})
+    assert values(make_table([one, two], layout="4", reference=name))["nss"] == "(1.00)"
+
+
+def test_two_rows_of_the_reference_are_said(make_run: MakeRun) -> None:
+    """Catches a silent choice between two runs of the reference model."""
+    runs = [make_run("one", {"nss": 2.0}), make_run("two", {"nss": 1.0})]
+    table = make_table(runs, layout="4")
+    assert values(table, row=1)["nss"] == "(1.00)"
+    assert any("several rows; brackets compare with the first" in note for note in table.notes)
+
+
+# Sections
+
+
+def test_published_and_measured_rows_never_share_a_section(make_run: MakeRun) -> None:
+    """Catches a measured row slipped in among the paper's, or not named as measured, with data set and protocol."""
+    table = make_table([make_run("run", {"nss": 1.0})], layout="4", published=True)
+    assert [section.source for section in table.sections] == ["published", "published", "measured"]
+    assert table.sections[-1].title == "Measured: OSIE (eye tracking) (osie-eye/test), protocol MIT300"
+    assert any("compare within a section only" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset": {"key": "toronto", "title": "Toronto"}},
+        {"dataset": {"split": "val"}},
+        {"protocol": {"key": "salicon2015", "label": "SALICON 2015"}},
+        {"protocol": {"blur": "sigma 24 px"}},
+    ],
+    ids=["data set", "split", "protocol", "blur"],
+)
+def test_what_does_not_compare_has_sections_of_its_own(make_run: MakeRun, changes: dict[str, dict[str, str]]) -> None:
+    """Catches figures of another data set, split, protocol or ground-truth blur in one section, or two like titles."""
+    table = make_table([make_run("one", {"nss": 1.0}), make_run("two", {"nss": 1.0}, **changes)])
+    titles = [section.title for section in table.sections]
+    assert len(set(titles)) == 2
+    assert sum(note.startswith(tuple(titles)) and "n = 300" in note for note in table.notes) == 2
+    assert any("compare within a section only" in note for note in table.notes)
+
+
+def test_protocol_settings_and_version_are_noted(make_run: MakeRun) -> None:
+    """Catches a table that does not say by which protocol, blur and version its figures came about."""
+    notes = make_table([make_run("run", {"nss": 1.0}, version="9.8.7")]).notes
+    assert any(
+        "protocol MIT300: blur: 8 cycles per image; n = 300 stimuli; measured with salbench 9.8.7." in n for n in notes
+    )
+
+
+# Marks and counts
+
+
+@pytest.mark.parametrize(
+    ("model", "label"),
+    [
+        ({}, "SalGAN"),
+        ({"uses_ground_truth": True}, "SalGAN †"),
+        ({"trained_on": ["osie-eye/test"]}, "SalGAN ‡"),
+        ({"trained_on": ["osie-eye"]}, "SalGAN ‡"),
+        ({"trained_on": ["other/train", "osie-eye/train"]}, "SalGAN §"),
+        ({"trained_on": ["osie-eye-2/test"]}, "SalGAN"),
+        ({"trained_on": ["osie-eye/train", "osie-eye/test"], "uses_ground_truth": True}, "SalGAN † ‡"),
+    ],
+)
+def test_marks(make_run: MakeRun, model: dict[str, object], label: str) -> None:
+    """Catches a cheating model without its mark, a mark without its note, or a mark for a mere like-named data set."""
+    table = make_table([make_run("run", {"nss": 1.0}, model=model)])
+    assert table.sections[0].rows[0].label == label
+    for symbol in label.removeprefix("SalGAN").split():
+        assert any(note.startswith(f"{symbol}:") for note in table.notes)
+
+
+def test_counts_that_differ_are_noted(make_run: MakeRun) -> None:
+    """Catches a mean over fewer stimuli that looks like the others; columns that are not printed do not count."""
+    run = make_run("run", {"nss": score(1.0, n=298), "cc": 0.5, "auc_judd": score(0.8, n=7)})
+    table = make_table([run], layout="3")
+    assert any("SalGAN has fewer values in some columns: NSS n = 298 instead of 300." in note for note in table.notes)
+    assert not any("n = 7" in note for note in table.notes)
+
+
+def test_rows_of_different_size_are_noted(make_run: MakeRun) -> None:
+    """Catches a run over a part of the split among complete ones."""
+    part = make_run("part", {"nss": 1.0}, n=20, model={"key": "part", "title": "Part"})
+    notes = " ".join(make_table([make_run("all", {"nss": 1.0}), part]).notes)
+    assert "SalGAN n = 300, Part n = 20" in notes
+
+
+def test_errors_are_noted(make_run: MakeRun) -> None:
+    """Catches a run that lost stimuli and does not say so."""
+    notes = " ".join(make_table([make_run("run", {"nss": 1.0}, errors=3)], layout="4").notes)
+    assert "SalGAN lost stimuli to errors, which its means leave out: 3." in notes
+    assert "lost" not in " ".join(make_table([make_run("clean", {"nss": 1.0})], layout="4").notes)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("layout", ["plain", "2", "3", "4"])
+def test_no_table_prints_a_bare_auc(make_run: MakeRun, layout: str, form: str) -> None:
+    """Catches an AUC that does not say which."""
+    run = make_run("run", dict.fromkeys(METRICS, 0.5))
+    text = render(make_table([run], layout=layout, published=True), form)
+    assert re.search(r"AUC", text, re.IGNORECASE)
+    assert not re.search(r"(?<!s)AUC(?!-[JB])", text)
+    assert not re.search(r"auc(?!_judd|_borji|_shuffled)", text)
+
+
+# Requests that make no sense
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"layout": "5", "published": True}, "unknown layout '5'.*plain, 2, 3, 4"),
+        ({"layout": "4"}, "nothing to print"),
+        ({"layout": "plain"}, "nothing to print"),
+        ({"layout": "4", "published": True, "reference": "salgam"}, "unknown reference 'salgam'. Did you mean salgan"),
+        ({"layout": "2", "published": True, "reference": "bce"}, "layout 2 has no brackets"),
+    ],
+)
+def test_requests_that_make_no_sense(options: dict[str, object], words: str) -> None:
+    """Catches an empty table, a traceback, or an option that is ignored without a word."""
+    with pytest.raises(UsageError, match=words) as caught:
+        make_table([], **options)  # type: ignore[arg-type]
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_format_is_refused() -> None:
+    """Catches a KeyError in the user's face."""
+    with pytest.raises(UsageError, match=r"unknown format 'markdwon'\. Did you mean markdown"):
+        render(make_table([], layout="2", published=True), "markdwon")
+
+
+def test_a_run_given_twice_is_refused(make_run: MakeRun) -> None:
+    """Catches one run as two rows, as if it had been repeated."""
+    run = make_run("run", {"nss": 1.0})
+    with pytest.raises(UsageError, match="given twice"):
+        make_table([run, run / ".." / run.name])
+
+
+def test_the_default_reference_is_lenient(make_run: MakeRun) -> None:
+    """Catches layout 4 refusing runs that hold no SalGAN."""
+    table = make_table([make_run("run", {"nss": 1.0}, model={"key": "centre", "title": "Centre"})], layout="4")
+    assert len(table.sections) == 1
+
+
+def test_paths_are_not_printed(make_run: MakeRun, tmp_path: Path) -> None:
+    """Catches the folder of a user's machine in a table to be published."""
+    table = make_table([make_run("run", {"nss": 1.0})])
+    assert not any(str(tmp_path) in render(table, form) for form in FORMATS)
