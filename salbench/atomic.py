@@ -2,7 +2,7 @@
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,13 +16,11 @@ def replacing(path: Path) -> Iterator[Path]:
     The data reaches the disk before the name does, so that a crash leaves the old file or the new one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(descriptor)
-    scratch = Path(name)
+    scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    scratch.touch(exist_ok=False)
     try:
         yield scratch
         _flush(scratch)
-        scratch.chmod(0o666 & ~_umask())
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
@@ -42,9 +40,3 @@ def write_json(path: Path, content: Any) -> None:
 def _flush(path: Path) -> None:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

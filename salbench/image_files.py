@@ -26,6 +26,7 @@ COLOUR_NOISE = 3
 """How far the channels of a grey picture may differ, in 8-bit levels: JPEG's chroma rounding stays below."""
 
 _EXIF_ORIENTATION = 0x0112
+_SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
 def read_image(path: Path) -> RGBImage:
@@ -35,16 +36,14 @@ def read_image(path: Path) -> RGBImage:
     Raises DataError, naming the file, where it is missing, damaged, too large, not an image, or has transparent pixels.
     """
     with _opened(path) as image:
-        upright = ImageOps.exif_transpose(image)
-        return np.asarray(_as_rgb(upright, path))
+        return np.asarray(_as_rgb(_upright(image), path))
 
 
 def image_size(path: Path) -> tuple[int, int]:
     """(height, width) of an image as `read_image` would give it, from its header alone. DataError as there."""
     with _opened(path) as image:
         width, height = image.size
-        turned = image.getexif().get(_EXIF_ORIENTATION, 1) in {5, 6, 7, 8}
-        return (width, height) if turned else (height, width)
+        return (width, height) if _orientation(image) in _SIDEWAYS else (height, width)
 
 
 def read_map(path: Path) -> SaliencyMap:
@@ -58,7 +57,7 @@ def read_map(path: Path) -> SaliencyMap:
     if path.suffix.lower() == ".npz":
         return _read_npz(path)
     with _opened(path) as image:
-        return _as_grey(ImageOps.exif_transpose(image), path)
+        return _as_grey(_upright(image), path)
 
 
 def write_map(path: Path, saliency_map: SaliencyMap, form: str = "png") -> None:
@@ -91,7 +90,8 @@ def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*"), key=lambda p: natural_key(p.relative_to(folder).as_posix())):
         relative = path.relative_to(folder)
-        if path.suffix.lower() not in suffixes or any(part.startswith(".") for part in relative.parts):
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if path.suffix.lower() not in suffixes or hidden or path.is_dir():
             continue
         stem = relative.with_suffix("").as_posix()
         if stem in found:
@@ -133,6 +133,20 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path}: cannot be read as an image ({error}); restore the file or remove it") from error
 
 
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 (upright) where there is none.
+
+    In a PNG it counts only where it stands before the pixels: looking behind them would decode the image for its size.
+    """
+    if image.format == "PNG" and "exif" not in image.info:
+        return 1
+    return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
+
+
 def _check_pixels(count: int, path: Path) -> None:
     if count > MAX_PIXELS:
         raise DataError(f"{path}: {count:,} pixels; at most {MAX_PIXELS:,} are read. Scale it down")
@@ -141,8 +155,6 @@ def _check_pixels(count: int, path: Path) -> None:
 def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
     opaque = _without_alpha(image, path)
     if opaque.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(opaque) >> 8).astype(np.uint8)).convert("RGB")
-    if opaque.mode == "I" and opaque.format == "PNG":
         return Image.fromarray((np.asarray(opaque) >> 8).astype(np.uint8)).convert("RGB")
     if opaque.mode in {"I", "F"}:
         raise DataError(f"{path}: pixels of type {opaque.mode} have no known range; convert it to an 8-bit image")
@@ -161,15 +173,14 @@ def _without_alpha(image: Image.Image, path: Path) -> Image.Image:
 
 def _as_grey(image: Image.Image, path: Path) -> SaliencyMap:
     opaque = _without_alpha(image, path)
-    if opaque.mode in {"1", "L", "F"} or opaque.mode.startswith("I;16"):
+    if opaque.mode in {"1", "L", "I", "F"} or opaque.mode.startswith("I;16"):
         values = np.asarray(opaque)
         return values.astype(values.dtype.newbyteorder("="), copy=False)
-    if opaque.mode == "I":
-        values = np.asarray(opaque)
-        return values.astype(np.uint16) if image.format == "PNG" else values
     coloured = np.asarray(opaque.convert("RGB"))
     if np.ptp(coloured.astype(np.int16), axis=2).max() > COLOUR_NOISE:
-        raise DataError(f"{path}: is a colour picture; a saliency map has one channel. Save the map itself, not its plot")
+        raise DataError(
+            f"{path}: is a colour picture; a saliency map has one channel. Save the map itself, not its plot"
+        )
     return np.asarray(opaque.convert("RGB").convert("L"))
 
 

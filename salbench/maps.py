@@ -22,10 +22,8 @@ def to_float(array: npt.NDArray[Any]) -> FloatArray:
 
     A float64 array is returned itself, not copied.
     """
-    if array.dtype == np.uint8:
-        return array / 255.0
-    if array.dtype == np.uint16:
-        return array / 65535.0
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+        return array / float(np.iinfo(array.dtype).max)
     return array.astype(np.float64, copy=False)
 
 
@@ -122,12 +120,12 @@ def _resize_axis(image: npt.NDArray[Any], axis: int, length: int, scale: float) 
     if np.issubdtype(image.dtype, np.integer):
         limit = np.iinfo(image.dtype)
         return np.clip(np.floor(resized + 0.5), limit.min, limit.max).astype(image.dtype)
-    return resized
+    return resized.astype(image.dtype, copy=False)
 
 
 @lru_cache(maxsize=64)
 def _resize_weights(in_length: int, out_length: int, scale: float) -> "sparse.csr_array[np.float64]":
-    """(out_length, in_length) weights. Taps of weight zero stay stored, so that a NaN under one spreads as in MATLAB."""
+    """(out_length, in_length) weights. Taps of weight zero stay stored: a NaN under one spreads as in MATLAB."""
     shrink = min(scale, 1.0)
     width = 4.0 / shrink
     position = np.arange(1, out_length + 1) / scale + 0.5 * (1 - 1 / scale)

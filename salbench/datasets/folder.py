@@ -15,9 +15,10 @@ import pandas as pd
 
 from salbench.arrays import SaliencyMap
 from salbench.datasets.dataset import Dataset
+from salbench.datasets.image_stimulus import image_stimulus
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
-from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, image_size, read_image, read_map
+from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, read_map
 
 ONLY_SPLIT = "all"
 LAYOUT_HELP = "wanted: images/NAME.jpg|png and fixations/NAME.csv with the header x,y (see `salbench data make-folder`)"
@@ -41,12 +42,9 @@ def open_folder(folder: Path) -> Dataset:
 def image_folder(folder: Path) -> list[Stimulus]:
     """Stimuli without fixations: the images of a folder and those below it, in natural order.
 
-    DataError where there is none or one cannot be read.
+    DataError where there is none.
     """
-    images = files_by_stem(folder, IMAGE_SUFFIXES)
-    if not images:
-        raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return [Stimulus(stem, image_size(path), partial(read_image, path)) for stem, path in images.items()]
+    return [image_stimulus(name, path) for name, path in _images(folder).items()]
 
 
 def read_fixations(path: Path) -> Fixations:
@@ -76,17 +74,15 @@ def _numbers(table: pd.DataFrame, column: str, path: Path) -> Any:
 
 def _stimuli(folder: Path) -> list[Stimulus]:
     maps = files_by_stem(folder / "maps", MAP_SUFFIXES) if (folder / "maps").is_dir() else {}
-    return [_with_truth(stimulus, folder, maps.get(stimulus.id)) for stimulus in image_folder(folder / "images")]
-
-
-def _with_truth(stimulus: Stimulus, folder: Path, map_file: Path | None) -> Stimulus:
-    return Stimulus(
-        id=stimulus.id,
-        size=stimulus.size,
-        image_source=stimulus.image_source,
-        fixation_source=partial(read_fixations, folder / "fixations" / f"{stimulus.id}.csv"),
-        map_source=partial(_read_sized_map, map_file, stimulus.size) if map_file else None,
-    )
+    return [
+        image_stimulus(
+            name,
+            path,
+            partial(read_fixations, folder / "fixations" / f"{name}.csv"),
+            partial(_read_sized_map, maps[name]) if name in maps else None,
+        )
+        for name, path in _images(folder / "images").items()
+    ]
 
 
 def _read_sized_map(path: Path, size: tuple[int, int]) -> SaliencyMap:
@@ -94,6 +90,13 @@ def _read_sized_map(path: Path, size: tuple[int, int]) -> SaliencyMap:
     if values.shape != size:
         raise DataError(f"{path}: has shape {values.shape}; wanted: that of its image, {size}")
     return values
+
+
+def _images(folder: Path) -> dict[str, Path]:
+    images = files_by_stem(folder, IMAGE_SUFFIXES)
+    if not images:
+        raise DataError(f"{folder}: holds no image ({', '.join(sorted(IMAGE_SUFFIXES))})")
+    return images
 
 
 def _facts(path: Path) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from scipy.io import loadmat
 
 from salbench.arrays import IntArray
 from salbench.datasets.dataset import Dataset
+from salbench.datasets.image_stimulus import image_stimulus
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
-from salbench.image_files import image_size, read_image
 
 CITATION = "Xu, Jiang, Wang, Kankanhalli and Zhao: Predicting human gaze beyond pixels. Journal of Vision 14(1), 2014."
 TRAIN_COUNT, VAL_COUNT = 350, 50
@@ -131,15 +131,7 @@ def _stimuli(root: Path, sources: FixationSources, split: str) -> list[Stimulus]
     every_name = sorted(path.name for path in (root / "stimuli").glob("*.jpg"))
     names = split_names(every_name)[split]
     fixation_source = sources(names)
-    return [
-        Stimulus(
-            id=Path(name).stem,
-            size=image_size(root / "stimuli" / name),
-            image_source=partial(read_image, root / "stimuli" / name),
-            fixation_source=fixation_source[name],
-        )
-        for name in names
-    ]
+    return [image_stimulus(Path(name).stem, root / "stimuli" / name, fixation_source[name]) for name in names]
 
 
 def _eye_sources(path: Path, names: list[str]) -> dict[str, Callable[[], Fixations]]:

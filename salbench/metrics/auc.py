@@ -69,8 +69,7 @@ def _area(false_positives: FloatArray, true_positives: FloatArray) -> FloatArray
     ends = [(0, 0)] * (false_positives.ndim - 1)
     x = np.pad(false_positives, [*ends, (1, 1)], constant_values=(0.0, 1.0))
     y = np.pad(true_positives, [*ends, (1, 1)], constant_values=(0.0, 1.0))
-    area: FloatArray = np.trapezoid(y, x, axis=-1)
-    return area
+    return np.asarray(np.trapezoid(y, x, axis=-1))
 
 
 def auc_borji(

@@ -31,7 +31,7 @@ def as_point_mask(array: npt.ArrayLike, argument: str) -> BoolArray:
     Raises ShapeError unless two-dimensional and not empty, ValueRangeError for values that are no whole numbers.
     """
     numbers = _numeric(array, argument)
-    if numbers.dtype.kind == "f" and not np.array_equal(numbers, np.floor(numbers)):
+    if numbers.dtype.kind == "f" and not (np.isfinite(numbers).all() and np.array_equal(numbers, np.floor(numbers))):
         raise ValueRangeError(
             f"{argument} holds values that are not whole numbers, so it looks like a blurred map; "
             "wanted: a fixation map, non-zero only at fixated pixels (a blurred map is a ground-truth map)"

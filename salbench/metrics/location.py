@@ -24,9 +24,7 @@ def nss(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike) -> float:
     return _mean_or_nan(standardise(saliency)[fixated])
 
 
-def information_gain(
-    saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, baseline_map: npt.ArrayLike
-) -> float:
+def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, baseline_map: npt.ArrayLike) -> float:
     """Information gain: how much better than the baseline map the saliency map tells where the fixations are.
 
     Shapes: (H, W), (H', W') and any; saliency and baseline map are resized to the fixation map, range-normalised and

@@ -1,0 +1,35 @@
+"""A stimulus whose image is a file. One that cannot be read stays in the list and tells so when it is used."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NoReturn
+
+from salbench.arrays import SaliencyMap
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError
+from salbench.image_files import image_size, read_image
+
+
+def image_stimulus(
+    name: str,
+    path: Path,
+    fixation_source: Callable[[], Fixations] | None = None,
+    map_source: Callable[[tuple[int, int]], SaliencyMap] | None = None,
+) -> Stimulus:
+    """The stimulus of an image file; only its header is read now. `map_source` is given the image's size.
+
+    An unreadable file costs no other stimulus its result: every source of its stimulus raises the DataError, and its
+    size is (1, 1), which nobody comes to see.
+    """
+    try:
+        size = image_size(path)
+    except DataError as error:
+        refuse = partial(_refuse, str(error))
+        return Stimulus(name, (1, 1), refuse, refuse, None)
+    own_map = partial(map_source, size) if map_source is not None else None
+    return Stimulus(name, size, partial(read_image, path), fixation_source, own_map)
+
+
+def _refuse(text: str) -> NoReturn:
+    raise DataError(text)

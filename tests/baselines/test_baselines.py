@@ -1,0 +1,105 @@
+"""The baselines: what each is made of, and the human row worked by hand."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from salbench import metrics
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.datasets.synthetic import open_synthetic
+from salbench.errors import UsageError
+from salbench.maps import mit_density
+from salbench.models import Context, registry
+from salbench.prediction import predict
+from salbench.scoring.runner import score
+
+IMAGE = np.zeros((30, 40, 3), np.uint8)
+
+
+def context(others: np.ndarray | None = None, fixations: Fixations | None = None) -> Context:
+    return Context(
+        others=lambda: np.zeros((30, 40)) if others is None else others,
+        blur=lambda fixation_map: mit_density(fixation_map),
+        fixations=fixations if fixations is not None else Fixations.of_one_viewer([], []),
+        rng=lambda key: np.random.default_rng(len(key)),
+    )
+
+
+def stimulus() -> Stimulus:
+    return Stimulus("a", (30, 40), lambda: IMAGE)
+
+
+def model(name: str):
+    return registry().factory(name)()
+
+
+def test_all_baselines_are_found_by_their_entry_points():
+    assert {"chance", "centre", "centre-prior", "gold-standard", "humans", "salgan"} <= set(registry().names())
+
+
+def test_only_models_that_say_so_are_shown_the_ground_truth(tmp_path):
+    shown = {name: registry().factory(name).card.uses_ground_truth for name in registry().names()}
+    assert {name for name, uses in shown.items() if uses} == {"gold-standard", "humans"}
+
+
+def test_chance_is_uniform_and_independent_per_pixel():
+    values = model("chance").predict_stimulus(stimulus(), context())
+    assert values.shape == (30, 40)
+    assert 0 <= values.min() < 0.01 < 0.99 < values.max() < 1
+    assert abs(np.corrcoef(values[:, :-1].ravel(), values[:, 1:].ravel())[0, 1]) < 0.1
+
+
+def test_centre_is_symmetric_and_highest_in_the_middle():
+    values = model("centre").predict(IMAGE)
+    assert np.allclose(values, values[::-1, ::-1])
+    assert values.argmax() in np.ravel_multi_index(([14, 14, 15, 15], [19, 20, 19, 20]), values.shape)
+
+
+def test_centre_prior_is_the_blurred_count_of_the_others():
+    counts = np.zeros((30, 40))
+    counts[10, 20] = 3
+    assert np.array_equal(model("centre-prior").predict_stimulus(stimulus(), context(counts)), mit_density(counts))
+
+
+def test_gold_standard_equals_the_ground_truth_map():
+    fixations = Fixations.of_one_viewer([5, 9], [7, 2])
+    values = model("gold-standard").predict_stimulus(stimulus(), context(fixations=fixations))
+    assert metrics.cc(values, mit_density(fixations.as_map((30, 40)))) == pytest.approx(1)
+
+
+def test_the_human_row_is_the_mean_over_viewers_each_judged_on_their_own_fixations(tmp_path):
+    run = score("synthetic", split="val", model="humans", metrics=["nss", "cc"], out=tmp_path / "run")
+    scene = open_synthetic().stimuli("val")[0]
+    expected = {"nss": [], "cc": []}
+    for name, own in scene.fixations().by_viewer().items():
+        rest = mit_density(scene.fixations().without(name).as_map(scene.size))
+        expected["nss"].append(metrics.nss(rest, own.as_map(scene.size)))
+        expected["cc"].append(metrics.cc(rest, mit_density(own.as_map(scene.size))))
+    for key, values in expected.items():
+        assert run.scores[key][0] == pytest.approx(np.mean(values), abs=1e-12)
+
+
+def test_bounds_come_in_their_order_on_the_embedded_data(tmp_path):
+    names = ("chance", "centre", "humans", "gold-standard")
+    nss = [score("synthetic", split="val", model=name, metrics=["nss"], out=tmp_path / name).mean("nss") for name in names]
+    assert nss == sorted(nss)
+    assert abs(nss[0]) < 0.15
+
+
+def test_one_viewer_has_no_human_row(tmp_path):
+    assert list(model("humans").evaluations(stimulus(), context(fixations=Fixations.of_one_viewer([1], [1])))) == []
+
+
+@pytest.mark.parametrize("name", ["centre-prior", "humans"])
+def test_baselines_of_fixations_are_refused_for_mere_images(name, tmp_path):
+    with pytest.raises(UsageError, match=name):
+        predict(name, images=tmp_path, out=tmp_path / "maps")
+
+
+def test_baselines_need_no_torch():
+    code = "import sys, salbench_models.baselines; sys.exit('torch' in sys.modules)"
+    import subprocess
+
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path("/"), check=False).returncode == 0

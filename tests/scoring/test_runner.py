@@ -1,0 +1,323 @@
+"""The runner: rows, errors, independence of workers, continuing what was interrupted."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_sets import make_maps, make_set
+
+from salbench import metrics
+from salbench.datasets.folder import open_folder
+from salbench.errors import DataError, RunError, UsageError
+from salbench.image_files import read_map
+from salbench.maps import mit_density
+from salbench.models import ModelCard
+from salbench.scoring.run_folder import open_run
+from salbench.scoring.runner import score
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return make_set(tmp_path / "set")
+
+
+@pytest.fixture
+def maps(tmp_path: Path) -> Path:
+    return make_maps(tmp_path / "maps", sizes={1: (15, 11)})
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "salbench", "score", *map(str, arguments)]
+
+
+def test_scores_without_random_draws_are_those_of_the_metric_functions(data, maps, tmp_path):
+    """Catches a runner that hands a metric the wrong map, ground truth or size (the second map must be resized)."""
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    for stimulus, (_, row) in zip(open_folder(data).stimuli(), run.scores.iterrows(), strict=True):
+        saliency, fixated = read_map(maps / f"{stimulus.id}.png"), stimulus.fixation_map()
+        density = mit_density(fixated)
+        assert row["stimulus"] == stimulus.id
+        assert row["nss"] == pytest.approx(metrics.nss(saliency, fixated), abs=1e-12)
+        for key in ("cc", "sim", "kl_divergence", "emd"):
+            assert row[key] == pytest.approx(metrics.METRICS[key].function(saliency, density), abs=1e-12), key
+
+
+def test_information_gain_is_against_the_blurred_fixations_of_all_other_images(data, maps, tmp_path):
+    run = score(data, predictions=maps, metrics=["information_gain"], out=tmp_path / "run")
+    stimuli = open_folder(data).stimuli()
+    first, third = stimuli[0], stimuli[2]
+    counts = np.zeros(first.size)
+    for other in stimuli[1:]:
+        rows, columns = np.nonzero(other.fixation_map())
+        height, width = other.size
+        for row, column in zip(rows, columns, strict=True):
+            counts[int((row + 0.5) * first.size[0] / height), int((column + 0.5) * first.size[1] / width)] += 1
+    expected = metrics.information_gain(read_map(maps / "s0.png"), first.fixation_map(), mit_density(counts))
+    assert run.scores["information_gain"][0] == pytest.approx(expected, abs=1e-9)
+    assert third.size == first.size
+
+
+def test_the_centre_prior_gains_nothing_over_itself(data, tmp_path):
+    run = score(data, model="centre-prior", metrics=["information_gain"], out=tmp_path / "run")
+    assert (run.scores["information_gain"] == 0).all()
+
+
+def test_a_tiny_density_scores_the_same_auc_judd_as_the_same_map_scaled_up(data, maps, tmp_path):
+    """Catches jitter drowning a density: values that sum to 1 are no larger than the jitter."""
+    tiny = tmp_path / "tiny"
+    tiny.mkdir()
+    for path in maps.iterdir():
+        np.save(tiny / f"{path.stem}.npy", read_map(path).astype(float) * 2.0**-60)
+    runs = [score(data, predictions=folder, metrics=["auc_judd"], out=tmp_path / folder.name / "run") for folder in (maps, tiny)]
+    assert runs[0].scores["auc_judd"].tolist() == pytest.approx(runs[1].scores["auc_judd"].tolist(), abs=1e-12)
+
+
+def test_scores_are_bit_identical_for_one_and_two_workers_and_any_order(data, maps, tmp_path):
+    for jobs in (1, 2):
+        subprocess.run(
+            command("--dataset", data, "--predictions", maps, "--jobs", jobs, "--out", tmp_path / f"run{jobs}"), check=True
+        )
+    assert (tmp_path / "run1/scores.parquet").read_bytes() == (tmp_path / "run2/scores.parquet").read_bytes()
+    assert (tmp_path / "run1/summary.json").read_bytes() == (tmp_path / "run2/summary.json").read_bytes()
+
+
+def test_another_seed_changes_only_the_metrics_that_draw(data, maps, tmp_path):
+    first, second = (score(data, predictions=maps, seed=seed, out=tmp_path / f"run{seed}").scores for seed in (0, 1))
+    same = {key for key in metrics.METRICS if first[key].equals(second[key])}
+    assert same == set(metrics.METRICS) - {"auc_judd", "auc_borji", "auc_shuffled"}
+
+
+def test_a_bad_map_and_a_missing_one_cost_only_their_own_rows(data, maps, tmp_path):
+    reference = score(data, predictions=maps, out=tmp_path / "whole").scores
+    (maps / "s2.png").write_bytes((maps / "s2.png").read_bytes()[:100])
+    (maps / "s4.png").unlink()
+    np.save(maps / "s4.npy", np.full((3, 3), np.inf))
+    (maps / "s5.png").unlink()
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    errors = dict(zip(run.scores["stimulus"], run.scores["error"], strict=True))
+    assert "s2.png: cannot be read" in errors["s2"]
+    assert "infinite" in errors["s4"]
+    assert "no map for stimulus 's5'" in errors["s5"]
+    assert run.errors == 3
+    whole = [0, 1, 3]
+    assert run.scores.loc[whole].equals(reference.loc[whole])
+    assert run.scores.loc[2, "nss":"emd"].isna().all()
+    assert run.summary["metrics"]["nss"]["n"] == 3
+
+
+def test_strict_stops_at_the_first_bad_map_and_names_it(data, maps, tmp_path):
+    (maps / "s2.png").unlink()
+    with pytest.raises(RunError, match="stimulus s2: .*no map"):
+        score(data, predictions=maps, strict=True, out=tmp_path / "run")
+
+
+def test_bad_fixations_cost_only_their_own_row(data, maps, tmp_path):
+    (data / "fixations" / "s3.csv").write_text("x,y\n1,one\n")
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    assert run.errors == 1
+    assert "line 2: y is 'one'" in run.scores["error"][3]
+
+
+def test_an_image_without_fixations_has_nan_and_is_left_out_of_the_mean(data, maps, tmp_path):
+    (data / "fixations" / "s1.csv").write_text("x,y\n")
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    row = run.scores.loc[1]
+    assert np.isnan(row[["auc_judd", "auc_borji", "auc_shuffled", "nss", "information_gain", "cc", "emd"]].tolist()).all()
+    assert run.summary["metrics"]["nss"]["n"] == 5
+    assert run.summary["without_fixations"] == 1
+    assert run.mean("nss") == pytest.approx(run.scores["nss"].drop(1).mean())
+
+
+def test_fixations_outside_the_frame_are_dropped_and_counted(data, maps, tmp_path):
+    before = score(data, predictions=maps, out=tmp_path / "before")
+    with (data / "fixations" / "s0.csv").open("a") as file:
+        file.write("-5,3,0\n10,999,1\n")
+    after = score(data, predictions=maps, out=tmp_path / "after")
+    assert (before.summary["fixations_outside"], after.summary["fixations_outside"]) == (0, 2)
+    assert after.scores.equals(before.scores)
+
+
+def test_a_lone_stimulus_has_no_shuffled_auc_and_says_so(tmp_path):
+    class Notes:
+        def __init__(self):
+            self.texts = []
+
+        def note(self, text):
+            self.texts.append(text)
+
+        def start(self, *_):
+            pass
+
+        advance = finish = start
+
+    notes = Notes()
+    data = make_set(tmp_path / "one", 1)
+    run = score(data, model="centre", out=tmp_path / "run", progress=notes)
+    assert np.isnan(run.scores["auc_shuffled"][0])
+    assert not np.isnan(run.scores["nss"][0])
+    assert any("sAUC" in text for text in notes.texts)
+
+
+class Plugin:
+    """A third party's model that goes wrong in many ways, chosen by the image's size."""
+
+    card = ModelCard(name="plugin", title="Plugin")
+
+    def predict(self, image):
+        answers = {
+            (24, 32): lambda: 1 / 0,
+            (30, 20): lambda: np.zeros((30, 20, 3)),
+            (40, 40): lambda: np.arange(1600.0).reshape(40, 40),
+        }
+        return answers[image.shape[:2]]()
+
+
+def test_a_plugin_that_raises_or_returns_the_wrong_shape_gets_clear_rows(data, tmp_path):
+    run = score(data, model=Plugin(), out=tmp_path / "run")
+    assert run.scores["error"][0] == "ZeroDivisionError: division by zero"
+    assert "saliency_map has shape (30, 20, 3)" in run.scores["error"][1]
+    assert run.scores["error"][3] == ""
+    assert not np.isnan(run.scores["nss"][3])
+
+
+def test_saved_maps_are_the_maps_that_were_scored(data, tmp_path):
+    first = score(data, model="centre-prior", save_maps=True, out=tmp_path / "first")
+    second = score(data, predictions=tmp_path / "first" / "maps", out=tmp_path / "second")
+    assert first.scores.equals(second.scores)
+
+
+def test_a_finished_run_is_not_scored_again_and_another_plan_is_refused(data, maps, tmp_path):
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    before = (run.path / "scores.parquet").stat().st_mtime_ns
+    score(data, predictions=maps, out=tmp_path / "run", jobs=1)
+    assert (run.path / "scores.parquet").stat().st_mtime_ns == before
+    with pytest.raises(RunError, match="seed is 0 there and 1 here"):
+        score(data, predictions=maps, out=tmp_path / "run", seed=1)
+    assert score(data, predictions=maps, out=tmp_path / "run", seed=1, overwrite=True).manifest["seed"] == 1
+
+
+def test_maps_that_changed_since_are_refused(data, maps, tmp_path):
+    score(data, predictions=maps, out=tmp_path / "run")
+    Image.new("L", (32, 24), 3).save(maps / "s0.png")
+    with pytest.raises(RunError, match=r"inputs\.predictions"):
+        score(data, predictions=maps, out=tmp_path / "run")
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(data, maps, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.tex").touch()
+    with pytest.raises(RunError, match="holds no run"):
+        score(data, predictions=maps, out=tmp_path / "run", overwrite=True)
+    assert (tmp_path / "run" / "thesis.tex").exists()
+
+
+def wait_for_shards(folder: Path, process: "subprocess.Popen[bytes]", count: int = 1) -> None:
+    deadline = time.monotonic() + 60
+    while len(list(folder.glob("shards/*.jsonl"))) < count:
+        assert process.poll() is None, "the run ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupted_run_goes_on_with_the_same_command_to_the_same_bits(tmp_path, how, jobs):
+    """kill -9 and Ctrl-C in the middle: the second call scores only what is missing, and nothing of the first is lost."""
+    plan = ("--dataset", "synthetic", "--model", "humans", "--jobs", jobs)
+    undisturbed = tmp_path / "undisturbed"
+    subprocess.run(command(*plan, "--out", undisturbed), check=True)
+    out = tmp_path / "run"
+    process = subprocess.Popen(command(*plan, "--out", out), start_new_session=True, stderr=subprocess.PIPE)
+    wait_for_shards(out, process)
+    if how == signal.SIGKILL:
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert not (out / "summary.json").exists()
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert b"Traceback" not in errors
+    stored = len(list(out.glob("shards/*.jsonl")))
+    assert stored >= 1
+    subprocess.run(command(*plan, "--out", out), check=True)
+    assert (out / "scores.parquet").read_bytes() == (undisturbed / "scores.parquet").read_bytes()
+    assert (out / "summary.json").read_bytes() == (undisturbed / "summary.json").read_bytes()
+    assert {path.name for path in out.iterdir()} == {"run.json", "scores.parquet", "summary.json"}
+
+
+def test_workers_leave_when_their_driver_is_killed(tmp_path):
+    """Catches orphans that wait for work for ever."""
+    plan = command("--dataset", "synthetic", "--model", "humans", "--jobs", 2, "--out", tmp_path / "run")
+    process = subprocess.Popen(plan, start_new_session=True, stderr=subprocess.DEVNULL)
+    wait_for_shards(tmp_path / "run", process)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 30
+    while _group_alive(process.pid):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def _group_alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({}, UsageError, "either a model or a folder"),
+        ({"model": "centre", "predictions": Path()}, UsageError, "either a model or a folder"),
+        ({"model": "center"}, UsageError, "Did you mean centre"),
+        ({"model": "centre", "metrics": ["auc"]}, UsageError, "unknown metric 'auc'.*auc_judd"),
+        ({"model": "centre", "metrics": []}, UsageError, "no metric named"),
+        ({"model": "centre", "protocol": "mit"}, UsageError, "Did you mean mit300"),
+        ({"model": "centre", "jobs": 0}, UsageError, "at least 1"),
+        ({"model": "centre", "split": "test"}, UsageError, "no split 'test'. Its splits: all"),
+        ({"model": "centre", "checkpoint": Path("no.safetensors")}, DataError, "no such file"),
+        ({"predictions": Path("no-maps")}, DataError, "no such folder"),
+    ],
+)
+def test_requests_that_cannot_be_carried_out_say_what_is_wanted(data, tmp_path, options, error, text):
+    with pytest.raises(error, match=text):
+        score(data, out=tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_folder_whose_names_fit_no_stimulus_is_the_wrong_folder(data, tmp_path):
+    (tmp_path / "wrong").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "wrong" / "x.png")
+    with pytest.raises(DataError, match=r"names such as s0\.png; there: x"):
+        score(data, predictions=tmp_path / "wrong", out=tmp_path / "run")
+
+
+def test_open_run_tells_an_interrupted_run_from_none(data, maps, tmp_path):
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    (run.path / "summary.json").unlink()
+    with pytest.raises(RunError, match="interrupted"):
+        open_run(run.path)
+    with pytest.raises(RunError, match="holds no run"):
+        open_run(tmp_path)
+
+
+def test_the_summary_is_strict_json_and_the_manifest_tells_versions_and_inputs(data, maps, tmp_path):
+    run = score(data, predictions=maps, name="Mine", out=tmp_path / "run")
+
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    json.loads((run.path / "summary.json").read_text(), parse_constant=refuse)
+    assert run.manifest["model"]["title"] == "Mine"
+    assert len(run.manifest["inputs"]["predictions"]) == len(run.manifest["inputs"]["fixations"]) == 64
+    assert run.manifest["versions"]["numpy"] == np.__version__
