@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from salbench.atomic import write_text
 from salbench.datasets.stimulus import Stimulus
@@ -15,7 +16,7 @@ from salbench.scoring.runner import score
 from salbench.tables import make_table, render
 from salbench.training import train
 
-TRAINING = {
+TRAINING: dict[str, Any] = {
     "size": "64x48",
     "epochs": 12,
     "batch": 8,
@@ -69,7 +70,7 @@ def run_demo(out: Path, progress: Progress) -> DemoResult:
     )
 
 
-def _scoring(out: Path, name: str, progress: Progress) -> dict[str, object]:
+def _scoring(out: Path, name: str, progress: Progress) -> dict[str, Any]:
     return {"out": out / "runs" / name, "save_maps": True, "device": "cpu", "progress": progress}
 
 

@@ -26,7 +26,9 @@ class MapFolder:
         del context
         path = self.files.get(stimulus.id)
         if path is None:
-            raise DataError(f"{self.folder}: no map for stimulus {stimulus.id!r}; wanted: {stimulus.id}.png or the like")
+            raise DataError(
+                f"{self.folder}: no map for stimulus {stimulus.id!r}; wanted: {stimulus.id}.png or the like"
+            )
         return read_map(path)
 
     def digest(self, ids: Iterable[str]) -> str:

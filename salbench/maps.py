@@ -55,7 +55,8 @@ def normalise_sum(array: FloatArray) -> FloatArray:
     if not np.any(array):
         return array
     with np.errstate(divide="ignore", invalid="ignore"):
-        return array / array.sum()
+        normalised: FloatArray = array / array.sum()
+    return normalised
 
 
 def standardise(array: FloatArray) -> FloatArray:
@@ -116,7 +117,7 @@ def _output_size(shape: tuple[int, ...], scale: float | None, size: tuple[int, i
 def _resize_axis(image: npt.NDArray[Any], axis: int, length: int, scale: float) -> npt.NDArray[Any]:
     weights = _resize_weights(image.shape[axis], length, scale)
     values = image.astype(np.float64, copy=False)
-    resized: FloatArray = weights @ values if axis == 0 else (weights @ values.T).T
+    resized = np.asarray(weights @ values if axis == 0 else (weights @ values.T).T)
     if np.issubdtype(image.dtype, np.integer):
         limit = np.iinfo(image.dtype)
         return np.clip(np.floor(resized + 0.5), limit.min, limit.max).astype(image.dtype)

@@ -58,8 +58,10 @@ def predict(
     if checkpoint is not None and not checkpoint.is_file():
         raise DataError(f"{checkpoint}: no such file")
     listener = progress or Silent()
-    given = not isinstance(model, str)
-    source = ModelSource(given=model) if given else ModelSource(name=model, checkpoint=checkpoint, device=device)
+    if isinstance(model, str):
+        source = ModelSource(name=model, checkpoint=checkpoint, device=device)
+    else:
+        source = ModelSource(given=model)
     _check_model(source.load(), with_fixations=images is None)
     stimuli = image_folder(images) if images is not None else _listed(dataset, data, split)
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)

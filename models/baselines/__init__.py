@@ -90,7 +90,7 @@ class Humans(_Baseline):
     card: ClassVar[ModelCard] = ModelCard(
         name="humans",
         title="Humans",
-        description="one versus rest: the blurred fixations of the others, scored on each viewer's own; mean over viewers",
+        description="one versus rest: the others' blurred fixations, scored on each viewer's own; mean over viewers",
         uses_ground_truth=True,
         needs_fixations=True,
     )

@@ -15,7 +15,9 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
     try:
-        result = cli.main(args=None if arguments is None else list(arguments), prog_name="salbench", standalone_mode=False)
+        result = cli.main(
+            args=None if arguments is None else list(arguments), prog_name="salbench", standalone_mode=False
+        )
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -15,7 +15,9 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_FOLDER, datas
 @click.option("--checkpoint", type=EXISTING_FILE, help="Weights of the model.")
 @click.option("--predictions", type=EXISTING_FOLDER, help="Folder with a map per stimulus, instead of a model.")
 @click.option("--name", help="Name of the predictions in tables.  [default: the folder's]")
-@click.option("--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`).")
+@click.option(
+    "--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`)."
+)
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
 @run_options()
 @click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")

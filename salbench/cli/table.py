@@ -32,9 +32,7 @@ from salbench.cli.options import ANY_PATH
     help="How to print it.",
 )
 @click.option("--out", "-o", type=ANY_PATH, help="File to write, instead of standard output.")
-def table(
-    runs: tuple[Path, ...], layout: str, published: bool, reference: str, form: str, out: Path | None
-) -> None:
+def table(runs: tuple[Path, ...], layout: str, published: bool, reference: str, form: str, out: Path | None) -> None:
     """Print runs, and published figures, as a table.
 
     RUN is a folder that `salbench score` made.

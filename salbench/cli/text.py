@@ -41,9 +41,13 @@ def _losses(summary: dict[str, Any]) -> list[str]:
     """One line for each kind of loss that happened."""
     lines = []
     if summary["errors"]:
-        lines.append(f"{summary['errors']} of {summary['n']} stimuli could not be scored: see `error` in scores.parquet")
+        lines.append(
+            f"{summary['errors']} of {summary['n']} stimuli could not be scored: see `error` in scores.parquet"
+        )
     if summary["without_fixations"]:
-        lines.append(f"{summary['without_fixations']} stimuli have no fixations: undefined metrics are left out of the means")
+        lines.append(
+            f"{summary['without_fixations']} stimuli have no fixations: undefined metrics are left out of the means"
+        )
     if summary["fixations_outside"]:
         lines.append(f"{summary['fixations_outside']:,} fixations outside the frame were dropped")
     return lines

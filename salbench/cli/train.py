@@ -38,7 +38,9 @@ def train() -> None:
 def _train_command(name: str, factory: Any) -> click.Command:
     @dataset_options()
     @click.option("--split", default="train", show_default=True, help="Split to train on.")
-    @click.option("--validation-split", help="Split to validate on after each epoch.  [default: val where there is one]")
+    @click.option(
+        "--validation-split", help="Split to validate on after each epoch.  [default: val where there is one]"
+    )
     @run_options(jobs=False)
     @click.option("--out", "-o", type=ANY_PATH, help="Folder of the training.  [default: runs/train-MODEL-DATASET]")
     def command(out: Path | None, **options: Any) -> None:
@@ -76,4 +78,6 @@ def _option(item: "dataclasses.Field[Any]") -> click.Option:
         return click.Option(names, default=item.default, show_default=True, help=item.metadata.get("help"))
     kinds: dict[Any, Any] = {"int": int, "float": float, "str": str}
     kind = click.Choice(choices) if choices else kinds.get(item.type, item.type)
-    return click.Option([f"--{flag}"], type=kind, default=item.default, show_default=True, help=item.metadata.get("help"))
+    return click.Option(
+        [f"--{flag}"], type=kind, default=item.default, show_default=True, help=item.metadata.get("help")
+    )

@@ -1,9 +1,9 @@
 """The generic folder layout, which any user can produce.
 
-    images/NAME.jpg|png     the stimuli
-    fixations/NAME.csv      header `x,y`, optionally `viewer` and `t`; 0-based pixels, x to the right, y down
-    maps/NAME.png           optional: continuous ground truth, instead of the protocol's blur of the fixations
-    dataset.toml            optional: title, citation, pixels_per_degree
+images/NAME.jpg|png     the stimuli
+fixations/NAME.csv      header `x,y`, optionally `viewer` and `t`; 0-based pixels, x to the right, y down
+maps/NAME.png           optional: continuous ground truth, instead of the protocol's blur of the fixations
+dataset.toml            optional: title, citation, pixels_per_degree
 """
 
 import tomllib

@@ -98,7 +98,9 @@ def _coordinates(texts: "pd.Series[str]", path: Path) -> "pd.Series[float]":
 
 def _stems(names: "pd.Series[str]", files: Mapping[str, Path], table: Path, images: Path) -> "pd.Series[str]":
     """The image that each row means, as the stem of its file."""
-    by_name = {stem: stem for stem in files} | {Path(stem).with_name(path.name).as_posix(): stem for stem, path in files.items()}
+    by_name = {stem: stem for stem in files} | {
+        Path(stem).with_name(path.name).as_posix(): stem for stem, path in files.items()
+    }
     stems = names.str.replace("\\", "/").map(by_name)
     unknown = names[stems.isna()].unique()
     if len(unknown):

@@ -32,7 +32,11 @@ DATASETS: dict[str, DatasetRecord] = {
     for record in (
         DatasetRecord("osie-eye", "eye fixations of 15 viewers on 700 images", _OSIE_SPLITS, osie.open_eye, "osie"),
         DatasetRecord(
-            "osie-mouse-amt", "mouse traces of crowd workers on OSIE's images", _OSIE_SPLITS, osie.open_mouse_amt, "osie"
+            "osie-mouse-amt",
+            "mouse traces of crowd workers on OSIE's images",
+            _OSIE_SPLITS,
+            osie.open_mouse_amt,
+            "osie",
         ),
         DatasetRecord(
             "osie-mouse-lab", "laboratory mouse traces on OSIE's images", _OSIE_SPLITS, osie.open_mouse_lab, "osie"

@@ -93,8 +93,7 @@ class Scene:
         height, width = self.size
         coarse = rng.normal(0, 1, (height // 12, width // 12)).astype(np.float32)
         texture = 22 * cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-        texture += rng.normal(0, 8, (height, width))
-        grey = rng.uniform(80, 150) + texture
+        grey = rng.uniform(80, 150) + texture + rng.normal(0, 8, (height, width))
         tint = rng.uniform(0.9, 1.1, 3)
         canvas: RGBImage = np.clip(grey[:, :, None] * tint, 0, 255).astype(np.uint8)
         return np.ascontiguousarray(canvas)

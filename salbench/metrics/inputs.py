@@ -36,7 +36,8 @@ def as_point_mask(array: npt.ArrayLike, argument: str) -> BoolArray:
             f"{argument} holds values that are not whole numbers, so it looks like a blurred map; "
             "wanted: a fixation map, non-zero only at fixated pixels (a blurred map is a ground-truth map)"
         )
-    return numbers != 0
+    mask: BoolArray = numbers != 0
+    return mask
 
 
 def as_fixation_mask(array: npt.ArrayLike, argument: str = "fixation_map") -> BoolArray:

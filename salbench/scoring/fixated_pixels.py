@@ -58,14 +58,17 @@ class FixatedPixels:
         return counts.reshape(size)
 
 
-def _scaled(pixels: npt.NDArray[np.int32], size: tuple[int, int], target: tuple[int, int]) -> npt.NDArray[np.integer]:
+def _scaled(
+    pixels: npt.NDArray[np.int32], size: tuple[int, int], target: tuple[int, int]
+) -> npt.NDArray[np.integer[Any]]:
     """Flat pixels of a frame as flat pixels of another: the middle of a pixel falls into the pixel that it becomes."""
     if size == target:
         return pixels
     rows, columns = np.divmod(pixels.astype(np.int64), size[1])
     new_rows = (2 * rows + 1) * target[0] // (2 * size[0])
     new_columns = (2 * columns + 1) * target[1] // (2 * size[1])
-    return new_rows * target[1] + new_columns
+    scaled: IntArray = new_rows * target[1] + new_columns
+    return scaled
 
 
 @dataclass(frozen=True)

@@ -164,9 +164,7 @@ def _note_few_others(count: int, keys: Sequence[str], progress: Progress) -> Non
         progress.note("warning: a split of one stimulus has no other images; sAUC and IG are undefined")
 
 
-def _score_all(
-    folder: RunFolder, scorer: StimulusScorer, *, jobs: int, strict: bool, progress: Progress
-) -> list[Row]:
+def _score_all(folder: RunFolder, scorer: StimulusScorer, *, jobs: int, strict: bool, progress: Progress) -> list[Row]:
     """The rows of all stimuli in the split's order, those of an earlier, interrupted call included."""
     stored = folder.rows()
     todo = [i for i, stimulus in enumerate(scorer.stimuli) if stimulus.id not in stored]

@@ -130,7 +130,7 @@ class StimulusScorer:
         shown = fixations if self.model.card.uses_ground_truth else Fixations.of_one_viewer([], [])
         return Context(
             others=partial(self.pixels.counts_of_others, index),
-            blur=partial(self.protocol.density, sigma=self.blur_sigma),
+            blur=lambda fixation_map: self.protocol.density(fixation_map, self.blur_sigma),
             fixations=shown,
             rng=self._rng_of(index),
         )

@@ -83,7 +83,9 @@ def test_the_human_row_is_the_mean_over_viewers_each_judged_on_their_own_fixatio
 
 def test_bounds_come_in_their_order_on_the_embedded_data(tmp_path):
     names = ("chance", "centre", "humans", "gold-standard")
-    nss = [score("synthetic", split="val", model=name, metrics=["nss"], out=tmp_path / name).mean("nss") for name in names]
+    nss = [
+        score("synthetic", split="val", model=name, metrics=["nss"], out=tmp_path / name).mean("nss") for name in names
+    ]
     assert nss == sorted(nss)
     assert abs(nss[0]) < 0.15
 

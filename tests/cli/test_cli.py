@@ -31,7 +31,9 @@ def test_every_command_has_help(command, capsys):
     assert "Usage: salbench" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [["score"], ["predict"], ["train"], ["table"], ["data", "make-folder"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["score"], ["predict"], ["train"], ["table"], ["data", "make-folder"]], ids=" ".join
+)
 def test_the_help_of_working_commands_shows_an_example(command, capsys):
     main([*command, "--help"])
     assert "salbench " + " ".join(command) in capsys.readouterr().out.split("Example")[1]
@@ -76,7 +78,9 @@ def test_wrong_usage_exits_with_2_and_no_traceback(arguments, tmp_path, monkeypa
 
 def test_score_prints_means_with_intervals_and_the_protocol(tmp_path, capsys):
     out = tmp_path / "run"
-    assert main(["score", "--dataset", "synthetic", "--split", "val", "--model", "centre", "-j", "1", "-o", str(out)]) == 0
+    assert (
+        main(["score", "--dataset", "synthetic", "--split", "val", "--model", "centre", "-j", "1", "-o", str(out)]) == 0
+    )
     text = capsys.readouterr().out
     assert "protocol MIT300" in text
     scores = pd.read_parquet(out / "scores.parquet")
@@ -87,7 +91,10 @@ def test_score_prints_means_with_intervals_and_the_protocol(tmp_path, capsys):
 
 def test_lost_stimuli_are_told_and_exit_with_1(tmp_path, capsys):
     maps = tmp_path / "maps"
-    assert main(["predict", "--model", "centre", "--dataset", "synthetic", "--split", "val", "-j", "1", "-o", str(maps)]) == 0
+    assert (
+        main(["predict", "--model", "centre", "--dataset", "synthetic", "--split", "val", "-j", "1", "-o", str(maps)])
+        == 0
+    )
     (maps / "val-0003.png").write_bytes(b"nonsense")
     arguments = ["score", "--dataset", "synthetic", "--split", "val", "--predictions", str(maps), "-j", "1"]
     assert main([*arguments, "-o", str(tmp_path / "run")]) == 1
@@ -103,7 +110,24 @@ def test_predict_writes_a_map_as_large_as_each_image(form, kind, tmp_path):
     images = tmp_path / "images"
     images.mkdir()
     Image.new("RGB", (31, 17)).save(images / "a.jpg")
-    assert main(["predict", "--model", "centre", "--images", str(images), "--format", form, "-j", "1", "-o", str(tmp_path / "maps")]) == 0
+    assert (
+        main(
+            [
+                "predict",
+                "--model",
+                "centre",
+                "--images",
+                str(images),
+                "--format",
+                form,
+                "-j",
+                "1",
+                "-o",
+                str(tmp_path / "maps"),
+            ]
+        )
+        == 0
+    )
     (path,) = (tmp_path / "maps").iterdir()
     values = np.load(path) if form == "npy" else np.asarray(Image.open(path))
     assert (values.shape, values.dtype) == ((17, 31), kind)
@@ -134,7 +158,10 @@ def test_make_folder_then_score(tmp_path, capsys):
     renames = ["--rename", "picture=image", "--rename", "who=viewer"]
     assert main([*arguments, *renames, "-o", str(tmp_path / "set")]) == 0
     assert "3 images, 24 fixations" in capsys.readouterr().out
-    assert main(["score", "--dataset", str(tmp_path / "set"), "--model", "humans", "-j", "1", "-o", str(tmp_path / "run")]) == 0
+    assert (
+        main(["score", "--dataset", str(tmp_path / "set"), "--model", "humans", "-j", "1", "-o", str(tmp_path / "run")])
+        == 0
+    )
     assert main([*arguments, "--rename", "picture", "-o", str(tmp_path / "other")]) == 2
 
 
@@ -153,7 +180,10 @@ def test_table_of_a_run_and_of_the_paper(tmp_path, capsys):
 
 def test_a_folder_that_cannot_be_written_is_one_line(tmp_path, capsys):
     (tmp_path / "file").touch()
-    assert main(["score", "--dataset", "synthetic", "--model", "centre", "-j", "1", "-o", str(tmp_path / "file" / "run")]) == 1
+    assert (
+        main(["score", "--dataset", "synthetic", "--model", "centre", "-j", "1", "-o", str(tmp_path / "file" / "run")])
+        == 1
+    )
     assert "Traceback" not in capsys.readouterr().err
 
 
@@ -179,7 +209,10 @@ def test_scoring_a_folder_of_maps_with_every_metric_never_imports_torch(tmp_path
     arguments = ["score", "--dataset", "synthetic", "--split", "val", "--predictions", str(maps), "-j", "1"]
     done = subprocess.run(
         [sys.executable, "-c", TORCH_FREE, *arguments, "--out", str(tmp_path / "run")],
-        cwd=Path("/"), capture_output=True, text=True, check=False,
+        cwd=Path("/"),
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
 

@@ -30,9 +30,7 @@ def table(tmp_path: Path, text: str) -> Path:
 
 def test_a_table_becomes_a_data_set_with_every_fixation_in_its_place(tmp_path, images):
     rows = "image,participant,x,y,onset\ni2.png,1,7,5,0\ni2.png,2,0,1,10\ni10.jpg,1,4,8,3\ni10.jpg,1,5,0,9\n"
-    made = make_folder(
-        images, table(tmp_path, rows), tmp_path / "made", rename={"participant": "viewer", "onset": "t"}
-    )
+    made = make_folder(images, table(tmp_path, rows), tmp_path / "made", rename={"participant": "viewer", "onset": "t"})
     assert (made.images, made.fixations, made.outside, made.without_fixations) == (2, 4, 1, 0)
     first, second = open_folder(tmp_path / "made").stimuli()
     assert [first.id, second.id] == ["i2", "i10"], "natural order"
@@ -71,7 +69,7 @@ def test_a_table_that_does_not_fit_is_refused_and_leaves_nothing_behind(tmp_path
 
 
 def test_renaming_a_column_that_is_not_there_lists_those_that_are(tmp_path, images):
-    with pytest.raises(UsageError, match="no column who to rename. Its columns: image, x, y"):
+    with pytest.raises(UsageError, match=r"no column who to rename. Its columns: image, x, y"):
         make_folder(images, table(tmp_path, "image,x,y\n"), tmp_path / "made", rename={"who": "viewer"})
 
 

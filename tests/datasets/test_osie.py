@@ -135,7 +135,10 @@ def test_real_mouse_and_eye_positions_agree_only_in_the_right_coordinate_order(s
     eye, mouse = (open_dataset(name, folder).stimuli("val")[:10] for name in ("osie-eye", "osie-mouse-lab"))
     right, wrong = [], []
     for seen, moved in zip(eye, mouse, strict=True):
-        a, b = (np.histogram2d(f.y / 600, f.x / 800, bins=8, range=[[0, 1], [0, 1]])[0] for f in (seen.fixations(), moved.fixations()))
+        a, b = (
+            np.histogram2d(f.y / 600, f.x / 800, bins=8, range=[[0, 1], [0, 1]])[0]
+            for f in (seen.fixations(), moved.fixations())
+        )
         right.append(np.corrcoef(a.ravel(), b.ravel())[0, 1])
         wrong.append(np.corrcoef(a.ravel(), b.T.ravel())[0, 1])
     assert np.mean(right) > 0.6

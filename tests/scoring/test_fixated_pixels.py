@@ -35,6 +35,9 @@ def test_the_union_holds_only_the_named_stimuli(pixels):
 
 
 def test_generators_depend_on_every_name_and_on_their_borders():
-    draws = {generator(seed, *names).random() for seed, names in [(0, ("a", "bc")), (0, ("ab", "c")), (1, ("a", "bc")), (0, ("a", "bd"))]}
+    draws = {
+        generator(seed, *names).random()
+        for seed, names in [(0, ("a", "bc")), (0, ("ab", "c")), (1, ("a", "bc")), (0, ("a", "bd"))]
+    }
     assert len(draws) == 4
     assert generator(0, "a", "bc").random() in draws

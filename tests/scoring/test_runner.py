@@ -75,14 +75,18 @@ def test_a_tiny_density_scores_the_same_auc_judd_as_the_same_map_scaled_up(data,
     tiny.mkdir()
     for path in maps.iterdir():
         np.save(tiny / f"{path.stem}.npy", read_map(path).astype(float) * 2.0**-60)
-    runs = [score(data, predictions=folder, metrics=["auc_judd"], out=tmp_path / folder.name / "run") for folder in (maps, tiny)]
+    runs = [
+        score(data, predictions=folder, metrics=["auc_judd"], out=tmp_path / folder.name / "run")
+        for folder in (maps, tiny)
+    ]
     assert runs[0].scores["auc_judd"].tolist() == pytest.approx(runs[1].scores["auc_judd"].tolist(), abs=1e-12)
 
 
 def test_scores_are_bit_identical_for_one_and_two_workers_and_any_order(data, maps, tmp_path):
     for jobs in (1, 2):
         subprocess.run(
-            command("--dataset", data, "--predictions", maps, "--jobs", jobs, "--out", tmp_path / f"run{jobs}"), check=True
+            command("--dataset", data, "--predictions", maps, "--jobs", jobs, "--out", tmp_path / f"run{jobs}"),
+            check=True,
         )
     assert (tmp_path / "run1/scores.parquet").read_bytes() == (tmp_path / "run2/scores.parquet").read_bytes()
     assert (tmp_path / "run1/summary.json").read_bytes() == (tmp_path / "run2/summary.json").read_bytes()
@@ -129,7 +133,9 @@ def test_an_image_without_fixations_has_nan_and_is_left_out_of_the_mean(data, ma
     (data / "fixations" / "s1.csv").write_text("x,y\n")
     run = score(data, predictions=maps, out=tmp_path / "run")
     row = run.scores.loc[1]
-    assert np.isnan(row[["auc_judd", "auc_borji", "auc_shuffled", "nss", "information_gain", "cc", "emd"]].tolist()).all()
+    assert np.isnan(
+        row[["auc_judd", "auc_borji", "auc_shuffled", "nss", "information_gain", "cc", "emd"]].tolist()
+    ).all()
     assert run.summary["metrics"]["nss"]["n"] == 5
     assert run.summary["without_fixations"] == 1
     assert run.mean("nss") == pytest.approx(run.scores["nss"].drop(1).mean())
