@@ -39,7 +39,8 @@ def train(
     `model`: a registered name that can be trained; `options`: the fields of its configuration.
     `validation_split`: by default `val` where the data set has it, else no validation. `blur_sigma`: pixels, how the
     ground-truth maps are blurred instead of MIT300's way. `out`: by default `runs/train-MODEL-DATASET`; a training
-    that was interrupted there goes on. Raises UsageError, DataError or RunError where the request cannot be carried out.
+    that was interrupted there goes on.
+    Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
     factory = trainable(model)
     config = _configured(factory, options)

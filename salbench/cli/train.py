@@ -65,7 +65,8 @@ def _train(name: str, out: Path | None, options: dict[str, Any]) -> None:
 
 def _help(name: str, factory: Any) -> str:
     return (
-        f"Train {factory.card.title} and write its checkpoint. An interrupted training goes on with the same command.\n\n"
+        f"Train {factory.card.title} and write its checkpoint. "
+        "An interrupted training goes on with the same command.\n\n"
         f"\b\nExample:\n  salbench train {name} --dataset synthetic --out runs/{name}"
     )
 

@@ -24,7 +24,7 @@ OTHER_IMAGES = 10
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model comes from, in a form that travels to a worker process: a registered name, a folder, or an object."""
+    """Where a model comes from, in a form that travels to a worker: a registered name, a folder, or an object."""
 
     name: str | None = None
     checkpoint: Path | None = None

@@ -118,7 +118,7 @@ def test_a_bad_map_and_a_missing_one_cost_only_their_own_rows(data, maps, tmp_pa
 
 def test_strict_stops_at_the_first_bad_map_and_names_it(data, maps, tmp_path):
     (maps / "s2.png").unlink()
-    with pytest.raises(RunError, match="stimulus s2: .*no map"):
+    with pytest.raises(RunError, match=r"stimulus s2: .*no map"):
         score(data, predictions=maps, strict=True, out=tmp_path / "run")
 
 
@@ -235,7 +235,7 @@ def wait_for_shards(folder: Path, process: "subprocess.Popen[bytes]", count: int
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_an_interrupted_run_goes_on_with_the_same_command_to_the_same_bits(tmp_path, how, jobs):
-    """kill -9 and Ctrl-C in the middle: the second call scores only what is missing, and nothing of the first is lost."""
+    """kill -9 and Ctrl-C in the middle: the second call scores only what is missing."""
     plan = ("--dataset", "synthetic", "--model", "humans", "--jobs", jobs)
     undisturbed = tmp_path / "undisturbed"
     subprocess.run(command(*plan, "--out", undisturbed), check=True)
