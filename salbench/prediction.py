@@ -12,6 +12,7 @@ from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import MAP_FORMATS, map_suffix, write_map
 from salbench.models import Model, RepeatedModel
 from salbench.names import unknown_name
+from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
@@ -32,12 +33,12 @@ class Predicted:
 def predict(
     model: str | Model,
     *,
-    out: Path,
-    dataset: str | Path | Dataset | None = None,
-    images: Path | None = None,
-    data: Path | None = None,
+    out: PathLike,
+    dataset: PathLike | Dataset | None = None,
+    images: PathLike | None = None,
+    data: PathLike | None = None,
     split: str | None = None,
-    checkpoint: Path | None = None,
+    checkpoint: PathLike | None = None,
     device: str | None = None,
     form: str = "png",
     blur_sigma: float | None = None,
@@ -55,17 +56,18 @@ def predict(
         raise UsageError("name either a data set or a folder of images")
     if form not in MAP_FORMATS:
         raise UsageError(unknown_name("map format", form, MAP_FORMATS))
-    if checkpoint is not None and not checkpoint.is_file():
-        raise DataError(f"{checkpoint}: no such file")
+    weights = optional_path(checkpoint)
+    if weights is not None and not weights.is_file():
+        raise DataError(f"{weights}: no such file")
     listener = progress or Silent()
     if isinstance(model, str):
-        source = ModelSource(name=model, checkpoint=checkpoint, device=device)
+        source = ModelSource(name=model, checkpoint=weights, device=device)
     else:
         source = ModelSource(given=model)
     _check_model(source.load(), with_fixations=images is None)
-    stimuli = image_folder(images) if images is not None else _listed(dataset, data, split)
+    stimuli = image_folder(Path(images)) if images is not None else _listed(dataset, data, split)
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
-    return _write_all(scorer, out, form, jobs, listener)
+    return _write_all(scorer, Path(out), form, jobs, listener)
 
 
 @dataclass
@@ -101,8 +103,9 @@ def _check_model(model: Model, *, with_fixations: bool) -> None:
         raise UsageError(f"{model.card.name} is made of fixations: name a data set instead of images")
 
 
-def _listed(dataset: str | Path | Dataset | None, data: Path | None, split: str | None) -> list[Stimulus]:
-    opened = dataset if isinstance(dataset, Dataset) else open_dataset(str(dataset), data)
+def _listed(dataset: PathLike | Dataset | None, data: PathLike | None, split: str | None) -> list[Stimulus]:
+    assert dataset is not None  # noqa: S101 - narrows the type, checked by the caller
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     return opened.stimuli(split)
 
 

@@ -14,6 +14,7 @@ from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, UsageError
 from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry
+from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
 from salbench.scoring.fixated_pixels import read_fixations
@@ -22,15 +23,15 @@ from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
 
 def train(
     model: str,
-    dataset: str | Path | Dataset,
+    dataset: PathLike | Dataset,
     *,
-    data: Path | None = None,
+    data: PathLike | None = None,
     split: str = "train",
     validation_split: str | None = None,
     blur_sigma: float | None = None,
     seed: int = 0,
     device: str | None = None,
-    out: Path | None = None,
+    out: PathLike | None = None,
     progress: Progress | None = None,
     **options: Any,
 ) -> Path:
@@ -44,7 +45,7 @@ def train(
     """
     factory = trainable(model)
     config = _configured(factory, options)
-    opened = dataset if isinstance(dataset, Dataset) else open_dataset(str(dataset), data)
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     split = split if split in opened.splits or len(opened.splits) > 1 else opened.default_split
     rules = find_protocol("mit300")
     stimuli = opened.stimuli(split)
@@ -56,7 +57,7 @@ def train(
         dataset=f"{opened.key}/{split}",
         ground_truth=partial(training_map, rules, blur_sigma),
         validate=_validator(validation, blur_sigma, seed, listener),
-        out=out if out is not None else Path("runs", f"train-{model}-{opened.key}"),
+        out=Path(out) if out is not None else Path("runs", f"train-{model}-{opened.key}"),
         device=device,
         seed=seed,
         progress=listener,

@@ -12,6 +12,7 @@ import pandas as pd
 from salbench.datasets.stimulus import Fixations
 from salbench.errors import DataError, UsageError
 from salbench.image_files import IMAGE_SUFFIXES, files_by_stem, image_size
+from salbench.paths import PathLike
 
 COLUMNS = ("image", "x", "y", "viewer", "t")
 
@@ -35,7 +36,7 @@ class MadeFolder:
 
 
 def make_folder(
-    images: Path, table: Path, out: Path, *, rename: Mapping[str, str] | None = None, one_based: bool = False
+    images: PathLike, table: PathLike, out: PathLike, *, rename: Mapping[str, str] | None = None, one_based: bool = False
 ) -> MadeFolder:
     """Make a data set in the generic layout.
 
@@ -44,6 +45,7 @@ def make_folder(
     `out` must not exist yet, or be empty; it appears only when everything is in it.
     Raises DataError for a table that does not fit the images, UsageError for columns that are not there.
     """
+    images, table, out = Path(images), Path(table), Path(out)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: exists and is not empty; name another folder or remove it")
     files = files_by_stem(images, IMAGE_SUFFIXES)

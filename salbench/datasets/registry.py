@@ -12,6 +12,7 @@ from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import open_folder
 from salbench.errors import DataError, UsageError
 from salbench.names import unknown_name
+from salbench.paths import PathLike
 
 
 @dataclass(frozen=True)
@@ -52,18 +53,18 @@ DATASETS: dict[str, DatasetRecord] = {
 """Every named data set by its key."""
 
 
-def open_dataset(name: str, data: Path | None = None) -> Dataset:
+def open_dataset(name: PathLike, data: PathLike | None = None) -> Dataset:
     """The data set of that name, or the one in the folder of that name.
 
     `data`: the folder where a named data set lies; by default `$SALBENCH_HOME/datasets/` and its name.
     Raises UsageError for an unknown name, DataError where the files are not there.
     """
-    record = DATASETS.get(name)
+    record = DATASETS.get(str(name))
     if record is None:
-        return _open_unnamed(name)
+        return _open_unnamed(str(name))
     if not record.home:
         return record.loader(Path())
-    folder = data if data is not None else salbench_home() / "datasets" / record.home
+    folder = Path(data) if data is not None else salbench_home() / "datasets" / record.home
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; name the one that holds {name} with --data")
     return record.loader(folder)

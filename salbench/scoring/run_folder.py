@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from salbench.atomic import replacing, write_json, write_text
 from salbench.errors import RunError
+from salbench.paths import PathLike
 from salbench.scoring.stimulus_score import Row
 
 FORMAT = 1
@@ -127,8 +128,9 @@ class RunFolder:
             shutil.rmtree(self.path / name, ignore_errors=True)
 
 
-def open_run(path: Path) -> Run:
+def open_run(path: PathLike) -> Run:
     """A finished run. RunError where the folder holds none, or one that was interrupted."""
+    path = Path(path)
     if not (path / MANIFEST).is_file():
         raise RunError(f"{path}: holds no run ({MANIFEST} is missing); make one with `salbench score --out {path}`")
     if not (path / SUMMARY).is_file():

@@ -11,6 +11,7 @@ from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, RunError, UsageError
 from salbench.map_folder import MapFolder
 from salbench.models import Model
+from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.fixated_pixels import read_fixations
@@ -25,13 +26,13 @@ CHUNK = 8
 
 
 def score(
-    dataset: str | Path | Dataset,
+    dataset: PathLike | Dataset,
     *,
-    data: Path | None = None,
+    data: PathLike | None = None,
     split: str | None = None,
     model: str | Model | None = None,
-    checkpoint: Path | None = None,
-    predictions: Path | None = None,
+    checkpoint: PathLike | None = None,
+    predictions: PathLike | None = None,
     name: str | None = None,
     protocol: str = "mit300",
     metrics: Sequence[str] | None = None,
@@ -42,7 +43,7 @@ def score(
     save_maps: bool = False,
     strict: bool = False,
     overwrite: bool = False,
-    out: Path | None = None,
+    out: PathLike | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Score a model, or a folder of maps, on a split of a data set, and return the finished run.
@@ -59,10 +60,10 @@ def score(
     listener = progress or Silent()
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}; wanted: at least 1")
-    source = _source(model, checkpoint, predictions, name, device)
+    source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device)
     rules = find_protocol(protocol)
     keys = rules.choose(metrics)
-    opened = dataset if isinstance(dataset, Dataset) else open_dataset(str(dataset), data)
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     split = split if split is not None else opened.default_split
     stimuli = _listed(opened, split)
     _check_predictions(source, stimuli)
@@ -80,7 +81,7 @@ def score(
         blur_sigma=blur_sigma,
         seed=seed,
     )
-    folder = RunFolder(out if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
+    folder = RunFolder(Path(out) if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
     folder.begin(manifest, overwrite=overwrite)
     if folder.complete:
         listener.note(f"{folder.path}: this run was finished before; nothing to do")

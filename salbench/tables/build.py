@@ -6,6 +6,7 @@ from pathlib import Path
 
 from salbench.errors import UsageError
 from salbench.names import unknown_name
+from salbench.paths import PathLike
 from salbench.tables import notes
 from salbench.tables.brackets import bracket, find_reference
 from salbench.tables.layouts import DEFAULT_REFERENCE, LAYOUTS, Layout
@@ -16,7 +17,7 @@ from salbench.tables.structure import Row, Section, Table
 
 
 def make_table(
-    runs: Sequence[Path], *, layout: str = "plain", published: bool = False, reference: str = DEFAULT_REFERENCE
+    runs: Sequence[PathLike], *, layout: str = "plain", published: bool = False, reference: str = DEFAULT_REFERENCE
 ) -> Table:
     """The table of these run folders in a layout of `LAYOUTS`.
 
@@ -26,9 +27,10 @@ def make_table(
     section has; RunError for a folder that is no complete run.
     """
     chosen = _find_layout(layout)
-    _check_request(chosen, runs, published, reference)
+    folders = [Path(run) for run in runs]
+    _check_request(chosen, folders, published, reference)
     papers = [published_table(name) for name in chosen.published] if published else []
-    measured = read_runs(runs)
+    measured = read_runs(folders)
     columns, groups = columns_of(chosen, papers, measured), group_runs(measured)
     sections = [s for paper in papers for s in published_sections(paper, columns, named=chosen.metrics is None)]
     table = Table(
