@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -108,7 +108,9 @@ Model = SaliencyModel | ContextModel | RepeatedModel
 class ModelFactory(Protocol):
     """What an entry point names."""
 
-    card: ClassVar[ModelCard]
+    @property
+    def card(self) -> ModelCard:
+        """The model's card, before any weights are loaded."""
 
     def __call__(self, *, checkpoint: Path | None = None, device: str | None = None) -> Model:
         """The model, ready to predict. `device`: a torch device string, or None for the model's own choice."""
@@ -121,6 +123,7 @@ class TrainingJob:
     `dataset`: `name/split`, to be stored as the checkpoint's `trained_on`.
     `ground_truth(stimulus)`: continuous map, (height, width) float64 in 0 to 1, its maximum 1 (all zero without
     fixations).
+    `ground_truth_recipe`: how those maps are made, in words; a training goes on only with the same.
     `validate(predict)`: scores a predict function on the validation stimuli, metric key to mean.
     """
 
@@ -128,6 +131,7 @@ class TrainingJob:
     validation: Sequence[Stimulus]
     dataset: str
     ground_truth: Callable[[Stimulus], FloatArray]
+    ground_truth_recipe: str
     validate: Callable[[Callable[[RGBImage], SaliencyMap]], Mapping[str, float]]
     out: Path
     device: str | None
@@ -141,8 +145,13 @@ class TrainableFactory(Protocol):
     `choices`, and becomes an option of `salbench train NAME`.
     """
 
-    card: ClassVar[ModelCard]
-    config_class: ClassVar[type]
+    @property
+    def card(self) -> ModelCard:
+        """The model's card, before any weights are loaded."""
+
+    @property
+    def config_class(self) -> type:
+        """The class of the configuration."""
 
     def train(self, job: TrainingJob, config: Any) -> Path:
         """Train, resume where an earlier call with the same configuration stopped, return the checkpoint's path."""

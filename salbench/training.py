@@ -56,6 +56,7 @@ def train(
         validation=validation,
         dataset=f"{opened.key}/{split}",
         ground_truth=partial(training_map, rules, blur_sigma),
+        ground_truth_recipe=rules.describe_blur(blur_sigma),
         validate=_validator(validation, blur_sigma, seed, listener),
         out=Path(out) if out is not None else Path("runs", f"train-{model}-{opened.key}"),
         device=device,

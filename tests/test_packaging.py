@@ -68,7 +68,9 @@ def test_the_published_table_prints_from_the_wheel_outside_the_checkout(installe
 
 
 def test_plugins_are_found_in_the_wheel(installed):
-    code = "from salbench.models import registry; import salbench_models; print(registry().factory('centre').__module__)"
+    code = (
+        "from salbench.models import registry; import salbench_models; print(registry().factory('centre').__module__)"
+    )
     assert python_in(installed, code).strip() == "salbench_models.baselines"
 
 
@@ -81,7 +83,18 @@ def test_an_editable_install_maps_all_three_packages(tmp_path):
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     dependencies = run(sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))").strip()
     options = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
-    run(sys.executable, "-m", "pip", "--python", python, "install", *options, "--editable", ROOT, env=with_path(dependencies))
+    run(
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        *options,
+        "--editable",
+        ROOT,
+        env=with_path(dependencies),
+    )
     code = (
         "import salbench, salbench_models, salbench_leaderboards; "
         "print(salbench.__file__, salbench_models.__file__, salbench_leaderboards.__file__)"

@@ -36,7 +36,12 @@ class MadeFolder:
 
 
 def make_folder(
-    images: PathLike, table: PathLike, out: PathLike, *, rename: Mapping[str, str] | None = None, one_based: bool = False
+    images: PathLike,
+    table: PathLike,
+    out: PathLike,
+    *,
+    rename: Mapping[str, str] | None = None,
+    one_based: bool = False,
 ) -> MadeFolder:
     """Make a data set in the generic layout.
 

@@ -1,0 +1,113 @@
+"""The training images and ground truths at the network's size, read once."""
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from salbench.arrays import FloatArray, RGBImage
+from salbench.datasets.stimulus import Stimulus
+from salbench.errors import DataError
+from salbench.models import TrainingJob
+from salbench_models.salgan.preprocessing import shrink
+
+Sample = tuple[RGBImage, FloatArray]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """`images`: (n, 3, H, W) RGB in 0 to 1. `truth`: (n, 1, H, W) in 0 to 1. Both float32."""
+
+    images: torch.Tensor
+    truth: torch.Tensor
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """`images`: (n, H, W, 3) uint8 RGB. `truths`: (n, H, W) float16 in 0 to 1, finer than the 8 bits of map files."""
+
+    images: npt.NDArray[np.uint8]
+    truths: npt.NDArray[np.float16]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def batches(self, size: int, seed: int, epoch: int, device: torch.device) -> Iterator[Batch]:
+        """All images in an order that depends on seed and epoch alone; the last batch may be smaller."""
+        order = np.random.default_rng((seed, epoch)).permutation(len(self))
+        for start in range(0, len(order), size):
+            yield self.batch(order[start : start + size], device)
+
+    def batch(self, rows: npt.NDArray[np.int64], device: torch.device) -> Batch:
+        """The images of these rows. Their memory order, channels last, is the one that the network runs in."""
+        images = torch.from_numpy(self.images[rows]).to(device)
+        truth = torch.from_numpy(self.truths[rows]).to(device)
+        return Batch(images.permute(0, 3, 1, 2).float() / 255, truth[:, None].float())
+
+
+def read_training_set(job: TrainingJob, size: tuple[int, int], memory_gb: float) -> TrainingSet:
+    """Read every training stimulus at (height, width).
+
+    A stimulus that cannot be read, or that nobody fixated, is named and left out. DataError where none is left.
+    """
+    images, truths = room_for(len(job.train), size, memory_gb, job.out)
+    count = 0
+    for image, truth in samples(job, size):
+        images[count], truths[count] = image, truth
+        count += 1
+    if count == 0:
+        raise DataError(f"{job.dataset}: none of its {len(job.train)} stimuli can be trained on")
+    if count < len(job.train):
+        job.progress.note(f"training on {count} of {len(job.train)} stimuli, {len(job.train) - count} skipped")
+    return TrainingSet(images[:count], truths[:count])
+
+
+def room_for(count: int, size: tuple[int, int], memory_gb: float, folder: Path) -> tuple[Any, Any]:
+    """Arrays for so many images and truths: in memory, or beyond `memory_gb` in files that vanish with the process."""
+    image_bytes, truth_bytes = 3, 2
+    total = count * size[0] * size[1] * (image_bytes + truth_bytes)
+    spill = folder if total > memory_gb * 1e9 else None
+    return blank((count, *size, 3), np.uint8, spill), blank((count, *size), np.float16, spill)
+
+
+def blank(shape: tuple[int, ...], dtype: type, folder: Path | None) -> npt.NDArray[Any]:
+    """An array whose values are yet to be set, in memory or in an unnamed file of a folder."""
+    if folder is None:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(dir=folder) as file:  # the mapping outlives the open file
+        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+
+
+def samples(job: TrainingJob, size: tuple[int, int]) -> Iterator[Sample]:
+    """Image and truth of each usable stimulus, in the order given."""
+    job.progress.start(f"reading {job.dataset}", len(job.train))
+    try:
+        for stimulus in job.train:
+            try:
+                yield sample(job, stimulus, size)
+            except DataError as error:
+                job.progress.note(f"skipped {stimulus.id}: {error}")
+            job.progress.advance()
+    finally:
+        job.progress.finish()
+
+
+def sample(job: TrainingJob, stimulus: Stimulus, size: tuple[int, int]) -> Sample:
+    """One stimulus at the network's size. DataError where it cannot be used."""
+    return shrink(stimulus.image(), size), shrink_truth(job.ground_truth(stimulus), size)
+
+
+def shrink_truth(truth: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """A ground-truth map at (height, width), pixel area, its maximum again 1. DataError for one without a maximum."""
+    height, width = size
+    resized = cv2.resize(np.asarray(truth, dtype=np.float64), (width, height), interpolation=cv2.INTER_AREA)
+    peak = float(resized.max())
+    if not np.isfinite(resized).all() or peak <= 0:
+        raise DataError("its ground truth is zero everywhere, or not finite")
+    return np.clip(resized / peak, 0.0, 1.0)

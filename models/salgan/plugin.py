@@ -1,0 +1,89 @@
+"""The plugin: what salbench finds under the name `salgan`. torch is imported when a model predicts or trains."""
+
+from dataclasses import replace
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from salbench.arrays import RGBImage, SaliencyMap
+from salbench.errors import DataError, UsageError
+from salbench.models import ModelCard, TrainingJob
+from salbench_models.salgan.checkpoint import read_header
+from salbench_models.salgan.config import SalGANConfig
+
+if TYPE_CHECKING:
+    from salbench_models.salgan.inference import Predictor
+
+CARD = ModelCard(
+    name="salgan",
+    title="SalGAN",
+    description="VGG-16 encoder and decoder trained with binary cross-entropy and, optionally, a discriminator",
+    citation="Pan et al. 2017, SalGAN: Visual Saliency Prediction with Generative Adversarial Networks",
+    needs_checkpoint=True,
+)
+REQUIREMENTS = ("torch", "torchvision", "lightning_fabric", "safetensors")
+
+
+class SalGAN:
+    """A trained SalGAN. It travels to worker processes as its path and loads its weights there on first use.
+
+    `checkpoint`: a file that `salbench train salgan` wrote. `device`: a torch device, by default CUDA where there is
+    any, else the CPU. Raises UsageError without a checkpoint, DataError for a bad one or without torch.
+    """
+
+    card: ModelCard = CARD
+    config_class: ClassVar[type] = SalGANConfig
+
+    def __init__(self, *, checkpoint: Path | None = None, device: str | None = None) -> None:
+        if checkpoint is None:
+            raise UsageError(
+                "salgan needs trained weights: pass --checkpoint FILE, "
+                "which `salbench train salgan --dataset NAME --out FOLDER` makes"
+            )
+        require_torch()
+        self.checkpoint = Path(checkpoint)
+        self.device = device
+        self.card = card_of(read_header(self.checkpoint).trained_on)
+
+    def predict(self, image: RGBImage) -> SaliencyMap:
+        """Saliency of an image: (H, W, 3) uint8 RGB to (H, W) float32 in 0 to 1.
+
+        Raises ShapeError or ValueRangeError for another array, DataError for a damaged checkpoint, UsageError for a
+        device that is not there.
+        """
+        return self.predictor(image)
+
+    @cached_property
+    def predictor(self) -> "Predictor":
+        """The network on its device, loaded on first use."""
+        from salbench_models.salgan.inference import load_predictor  # noqa: PLC0415 - imports torch
+
+        return load_predictor(self.checkpoint, self.device)
+
+    @classmethod
+    def train(cls, job: TrainingJob, config: SalGANConfig) -> Path:
+        """Train, or go on where an interrupted call with the same configuration stopped; the checkpoint's path.
+
+        That is the epoch of the last phase with the best validation NSS, or its last epoch without validation.
+        Raises DataError for missing torch, weights or training images, RunError for a folder of another run.
+        """
+        require_torch()
+        from salbench_models.salgan.training import train  # noqa: PLC0415 - imports torch
+
+        return train(job, config)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "predictor"}
+
+
+def card_of(trained_on: tuple[str, ...]) -> ModelCard:
+    """SalGAN's card with what a checkpoint was trained on."""
+    return replace(CARD, trained_on=trained_on)
+
+
+def require_torch() -> None:
+    """DataError that says what to install, unless everything that SalGAN runs on is there."""
+    missing = [name for name in REQUIREMENTS if find_spec(name) is None]
+    if missing:
+        raise DataError(f'salgan needs {", ".join(missing)}: pip install "salbench[torch]"')

@@ -1,0 +1,63 @@
+"""Tiny scenes whose salient spot is known, and a progress that remembers."""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from salbench.datasets.stimulus import Stimulus
+from salbench.progress import Silent
+
+SIZE = (32, 48)
+
+
+def blob(row, column, size=SIZE):
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    return np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * 4.0**2))
+
+
+def centre_of(number, size=SIZE):
+    rng = np.random.default_rng((7, number))
+    return rng.integers(6, size[0] - 6), rng.integers(6, size[1] - 6)
+
+
+def scene(number):
+    """A red spot on dark noise: where to look is plain to see, and differs from scene to scene."""
+    noise = np.random.default_rng(number).integers(0, 60, (*SIZE, 3), dtype=np.uint8)
+    noise[..., 0] += (blob(*centre_of(number)) * 190).astype(np.uint8)
+    return noise
+
+
+def truth_of(stimulus):
+    return blob(*centre_of(int(stimulus.id)))
+
+
+def scenes(count):
+    return [Stimulus(str(number), SIZE, partial(scene, number)) for number in range(count)]
+
+
+def nss_at_centre(predict, number):
+    saliency = np.asarray(predict(scene(number)), dtype=np.float64)
+    return ((saliency - saliency.mean()) / saliency.std(ddof=1))[centre_of(number)]
+
+
+@dataclass
+class Recorder(Silent):
+    """A progress that remembers, and that can stop a training as Ctrl-C would."""
+
+    notes: list = field(default_factory=list)
+    started: list = field(default_factory=list)
+    advanced: list = field(default_factory=list)
+    interrupt_after: int | None = None
+
+    def start(self, description, total, done=0):
+        self.started.append((description, total, done))
+
+    def advance(self, steps=1, **figures):
+        if figures:
+            self.advanced.append((steps, figures))
+            if len(self.advanced) == self.interrupt_after:
+                raise KeyboardInterrupt
+
+    def note(self, text):
+        self.notes.append(text)
