@@ -9,9 +9,7 @@ dataset.toml            optional: title, citation, pixels_per_degree
 import tomllib
 from functools import partial
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from salbench.arrays import SaliencyMap
 from salbench.datasets.dataset import Dataset
@@ -19,6 +17,9 @@ from salbench.datasets.image_stimulus import image_stimulus
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, read_map
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ONLY_SPLIT = "all"
 LAYOUT_HELP = "wanted: images/NAME.jpg|png and fixations/NAME.csv with the header x,y (see `salbench data make-folder`)"
@@ -49,6 +50,8 @@ def image_folder(folder: Path) -> list[Stimulus]:
 
 def read_fixations(path: Path) -> Fixations:
     """The fixations of one CSV file, in its order. DataError, naming the file, where it is not as the layout says."""
+    import pandas as pd  # noqa: PLC0415 - heavy, and data sets of other kinds do without
+
     try:
         table = pd.read_csv(path, dtype={"viewer": str}, skipinitialspace=True)
     except FileNotFoundError as error:
@@ -63,7 +66,9 @@ def read_fixations(path: Path) -> Fixations:
     return Fixations(x, y, viewer.to_numpy(dtype=str))
 
 
-def _numbers(table: pd.DataFrame, column: str, path: Path) -> Any:
+def _numbers(table: "pd.DataFrame", column: str, path: Path) -> Any:
+    import pandas as pd  # noqa: PLC0415 - as above
+
     numbers = pd.to_numeric(table[column], errors="coerce")
     wrong = numbers.isna() & table[column].notna()
     if wrong.any():

@@ -11,16 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any
 
 from salbench.atomic import replacing, write_json, write_text
 from salbench.errors import RunError
 from salbench.paths import PathLike
 from salbench.scoring.stimulus_score import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
@@ -43,8 +42,10 @@ class Run:
         return read_json(self.path / SUMMARY)
 
     @cached_property
-    def scores(self) -> pd.DataFrame:
+    def scores(self) -> "pd.DataFrame":
         """A row per stimulus: `stimulus`, the metric keys (NaN where undefined), `error` (empty where none)."""
+        import pandas as pd  # noqa: PLC0415 - heavy, and workers do without
+
         return pd.read_parquet(self.path / SCORES)
 
     @property
@@ -102,6 +103,9 @@ class RunFolder:
 
     def finish(self, rows: Sequence[Row], keys: Sequence[str], summary: Mapping[str, Any]) -> Run:
         """Write the scores and the summary, in this order, and drop the shards."""
+        import pyarrow as pa  # noqa: PLC0415 - heavy, and workers do without
+        import pyarrow.parquet as pq  # noqa: PLC0415
+
         columns: dict[str, Any] = {"stimulus": pa.array([row.stimulus for row in rows], pa.string())}
         columns |= {key: pa.array([row.scores[key] for row in rows], pa.float64()) for key in keys}
         columns["error"] = pa.array([row.error for row in rows], pa.string())
