@@ -3,6 +3,7 @@
 Pillow decodes: it refuses truncated files, which OpenCV fills with grey, and tells sizes from the header alone.
 """
 
+import warnings
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from salbench.atomic import replacing
 from salbench.errors import DataError, UsageError
 from salbench.maps import is_flat, normalise_range, to_float
 
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 89_000_000
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
 MAP_FORMATS = ("png", "png16", "npy")
@@ -122,15 +123,25 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        with Image.open(path) as image:
+        with _bombs_refused(), Image.open(path) as image:
             _check_pixels(image.width * image.height, path)
             yield image
     except DataError:
         raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DataError(f"{path}: too many pixels ({error}); at most {MAX_PIXELS:,} are read. Scale it down") from error
     except MemoryError as error:
         raise DataError(f"{path}: too large for this machine's memory") from error
     except Exception as error:
         raise DataError(f"{path}: cannot be read as an image ({error}); restore the file or remove it") from error
+
+
+@contextmanager
+def _bombs_refused() -> Iterator[None]:
+    """Pillow only warns of sizes a little above our limit; here they are refused as larger ones are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def _orientation(image: Image.Image) -> int:

@@ -74,7 +74,10 @@ def as_indices(array: npt.ArrayLike, argument: str, *, size: int) -> npt.NDArray
 
 
 def _numeric(array: npt.ArrayLike, argument: str) -> npt.NDArray[Any]:
-    numbers = np.asarray(array)
+    try:
+        numbers = np.asarray(array)
+    except ValueError as error:
+        raise ShapeError(f"{argument} is no array ({error}); wanted: two dimensions, (height, width)") from error
     if numbers.ndim != 2 or numbers.size == 0:
         raise ShapeError(f"{argument} has shape {numbers.shape}; wanted: two dimensions, (height, width), not empty")
     if numbers.dtype.kind not in "biuf":
