@@ -42,6 +42,9 @@ class SalGANConfig:
     batch: int = option(32, "Images in a batch.")
     optimizer: str = option("adagrad", "Optimizer of both networks.", OPTIMIZERS)
     learning_rate: float = option(3e-4, "Learning rate of both networks.")
+    # AdaGrad's first steps move every weight by the whole rate, whatever its gradient: on a random decoder that throws
+    # the loss far up, and the huge gradients of that moment stay in its sums and slow the rest of the training down.
+    warmup: int = option(0, "steps over which the learning rate rises to its value; the paper has none")
     weight_decay: float = option(1e-4, "L2 decay, added to the gradient of weights and not of biases.")
     alpha: float = option(0.05, "Weight of the content loss beside the adversarial one.")
     init: str = option("glorot", "Random initialisation of the generator; a random encoder needs he to learn.", INITS)
@@ -68,7 +71,7 @@ class SalGANConfig:
 
     def check_numbers(self) -> None:
         """Refuse numbers out of range."""
-        for name in ("epochs", "adversarial_epochs"):
+        for name in ("epochs", "adversarial_epochs", "warmup"):
             self.want(name, getattr(self, name) >= 0, "0 or more")
         self.want("epochs", self.total_epochs > 0, "at least one epoch, content or adversarial")
         self.want("batch", self.batch >= 1, "1 or more")

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 
 from salbench.errors import RunError
 from salbench_models.salgan.config import SalGANConfig
@@ -23,27 +24,34 @@ PRECISION: Mapping[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", 
 
 @dataclass
 class Trained:
-    """A network as it is (`network`), as Fabric runs it (`run`), and the optimizer in both shapes."""
+    """A network as it is (`network`), as Fabric runs it (`run`), the optimizer in both shapes, and its rate's rise."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
     run: Any
     stepper: Any
+    rise: LambdaLR
 
     def descend(self, fabric: Fabric, loss: Tensor) -> None:
         """One step of the optimizer down a loss."""
         self.stepper.zero_grad(set_to_none=True)
         fabric.backward(loss)
         self.stepper.step()
+        self.rise.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Parameters and optimizer."""
-        return {"network": dict(self.network.state_dict()), "optimizer": self.optimizer.state_dict()}
+        """Parameters, optimizer, and where the rise of the learning rate stands."""
+        return {
+            "network": dict(self.network.state_dict()),
+            "optimizer": self.optimizer.state_dict(),
+            "rise": self.rise.state_dict(),
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """What `state_dict` gave."""
         self.network.load_state_dict(state["network"])
         self.optimizer.load_state_dict(state["optimizer"])
+        self.rise.load_state_dict(dict(state["rise"]))
 
 
 class Learner:
@@ -75,7 +83,7 @@ class Learner:
         self.fabric.to_device(network)
         optimizer = make_optimizer(network, self.config)
         run, stepper = self.fabric.setup(network, optimizer, move_to_device=False)
-        return Trained(network, optimizer, run, stepper)
+        return Trained(network, optimizer, run, stepper, rise_over(self.config.warmup, optimizer))
 
     def step(self, batch: Batch, turn: int | None) -> dict[str, float]:
         """One step on a batch; the losses by name.
@@ -166,6 +174,11 @@ def make_optimizer(network: nn.Module, config: SalGANConfig) -> torch.optim.Opti
     ]
     kind = torch.optim.Adagrad if config.optimizer == "adagrad" else torch.optim.Adam
     return kind(groups, lr=config.learning_rate)
+
+
+def rise_over(steps: int, optimizer: torch.optim.Optimizer) -> LambdaLR:
+    """A learning rate that rises in equal parts over the first `steps` steps and then stays."""
+    return LambdaLR(optimizer, lambda done: min(1.0, (done + 1) / max(1, steps)))
 
 
 def finite(**losses: Tensor) -> dict[str, float]:

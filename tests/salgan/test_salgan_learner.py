@@ -130,3 +130,22 @@ def test_a_device_that_is_not_there_is_a_usage_error(name):
 def test_the_best_device_is_chosen_without_a_name():
     """Catches a GPU left idle, or asked for where there is none."""
     assert torch_device(None).type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def test_the_learning_rate_rises_over_the_warmup_and_goes_on_from_a_saved_state(batch):
+    """Catches a rise that starts at zero, never ends, or starts again after a resume."""
+    config = SalGANConfig(size="16x16", vgg_weights="none", warmup=4)
+    first, second = (Learner(config, "cpu", seed=0) for _ in range(2))
+
+    def rate(learner: Learner) -> float:
+        return learner.painter.optimizer.param_groups[0]["lr"]
+
+    rates = []
+    for _ in range(2):
+        rates.append(rate(first))
+        first.step(batch, None)
+    second.load_state_dict(first.state_dict())
+    for _ in range(4):
+        rates.append(rate(second))
+        second.step(batch, None)
+    assert rates == pytest.approx([3e-4 * part for part in (0.25, 0.5, 0.75, 1, 1, 1)])
