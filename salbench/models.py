@@ -178,6 +178,11 @@ class Registry:
             raise DataError(f"model {name!r} ({entry.value}) cannot be imported: {error}") from error
         return factory
 
+    def package(self, name: str) -> str | None:
+        """Name and version of the distribution that registered a model; None where it does not say."""
+        distribution = self.entries[name].dist
+        return None if distribution is None else f"{distribution.name} {distribution.version}"
+
 
 @lru_cache(maxsize=1)
 def registry() -> Registry:

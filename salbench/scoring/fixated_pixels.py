@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,12 @@ class FixatedPixels:
 
     def others_of(self, index: int) -> IntArray:
         """The stimuli that may serve as other images of one: all readable ones but itself."""
-        usable = [i for i, pixels in enumerate(self.pixels) if pixels is not None and i != index]
-        return np.array(usable, dtype=np.int64)
+        others: IntArray = self._readable[self._readable != index]
+        return others
+
+    @cached_property
+    def _readable(self) -> IntArray:
+        return np.array([i for i, pixels in enumerate(self.pixels) if pixels is not None], dtype=np.int64)
 
     def counts_of_others(self, index: int) -> FloatArray:
         """How many other images were fixated at each pixel of stimulus `index`: (height, width) float64.

@@ -12,7 +12,7 @@ from typing import Any
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.map_folder import MapFolder
-from salbench.models import Model
+from salbench.models import Model, registry
 from salbench.protocols import Protocol
 from salbench.scoring.run_folder import FORMAT
 from salbench.scoring.stimulus_score import ModelSource
@@ -20,7 +20,7 @@ from salbench.scoring.stimulus_score import ModelSource
 _PACKAGES = ("numpy", "scipy", "POT", "opencv-python-headless", "pillow", "pandas", "pyarrow", "torch")
 
 
-def describe_run(  # one record of everything a run depends on
+def describe_run(
     *,
     model: Model,
     source: ModelSource,
@@ -37,7 +37,7 @@ def describe_run(  # one record of everything a run depends on
     return {
         "format": FORMAT,
         "salbench": installed_version("salbench"),
-        "model": _describe_model(model),
+        "model": _describe_model(model, source),
         "dataset": {"key": dataset.key, "title": dataset.title, "split": split, "n": len(stimuli)},
         "protocol": {
             "key": protocol.key,
@@ -68,9 +68,10 @@ def installed_version(package: str) -> str | None:
         return None
 
 
-def _describe_model(model: Model) -> dict[str, Any]:
+def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
     card = model.card
     return {
+        "package": registry().package(source.name) if source.name is not None else None,
         "key": card.name,
         "title": card.title,
         "citation": card.citation,

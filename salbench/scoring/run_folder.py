@@ -71,15 +71,21 @@ class RunFolder:
         """Whether the run in this folder was finished."""
         return (self.path / SUMMARY).is_file()
 
-    def begin(self, manifest: Mapping[str, Any], *, overwrite: bool) -> None:
+    def begin(self, manifest: Mapping[str, Any], *, overwrite: bool, repeatable: bool) -> None:
         """Claim the folder for a run, or go on with the same run in it.
 
-        Raises RunError where the folder holds something else, naming what differs.
+        `repeatable`: whether two equal manifests mean the same model; an object made by the caller's code may have
+        changed since. Raises RunError where the folder holds something else, naming what differs.
         """
         if overwrite and (self.path / MANIFEST).is_file():
             self._clear()
         if (self.path / MANIFEST).is_file():
             self._check_same(manifest)
+            if not repeatable:
+                raise RunError(
+                    f"{self.path}: holds a run of a model object, which may have changed since; "
+                    "score anew with overwrite=True, or name another folder"
+                )
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise RunError(f"{self.path}: exists and holds no run; name another folder with --out")
         else:
@@ -96,9 +102,11 @@ class RunFolder:
         """The rows stored so far, by stimulus."""
         found: dict[str, Row] = {}
         for shard in sorted(self.shards.glob("*.jsonl")):
-            for line in shard.read_text(encoding="utf-8").splitlines():
-                row = Row(**json.loads(line))
-                found[row.stimulus] = row
+            try:
+                rows = [Row(**json.loads(line)) for line in shard.read_text(encoding="utf-8").splitlines()]
+            except (ValueError, TypeError):
+                continue  # damaged: its stimuli are scored again
+            found |= {row.stimulus: row for row in rows}
         return found
 
     def finish(self, rows: Sequence[Row], keys: Sequence[str], summary: Mapping[str, Any]) -> Run:

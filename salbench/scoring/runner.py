@@ -1,5 +1,6 @@
 """Score a model on a data set: from the request to a finished run folder."""
 
+import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,7 @@ def score(
     listener = progress or Silent()
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}; wanted: at least 1")
+    _check_travels(model, jobs)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device)
     rules = find_protocol(protocol)
     keys = rules.choose(metrics)
@@ -82,7 +84,7 @@ def score(
         seed=seed,
     )
     folder = RunFolder(Path(out) if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
-    folder.begin(manifest, overwrite=overwrite)
+    folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None)
     if folder.complete:
         listener.note(f"{folder.path}: this run was finished before; nothing to do")
         return Run(folder.path)
@@ -138,6 +140,16 @@ def _source(
     if isinstance(model, str):
         return ModelSource(name=model, checkpoint=checkpoint, device=device)
     return ModelSource(given=model)
+
+
+def _check_travels(model: str | Model | None, jobs: int) -> None:
+    """A model object reaches worker processes by pickling."""
+    if model is None or isinstance(model, str) or jobs == 1:
+        return
+    try:
+        pickle.dumps(model)
+    except Exception as error:
+        raise UsageError(f"the model object cannot be sent to worker processes ({error}); use jobs=1") from error
 
 
 def _listed(dataset: Dataset, split: str) -> list[Stimulus]:

@@ -193,6 +193,29 @@ def test_a_plugin_that_raises_or_returns_the_wrong_shape_gets_clear_rows(data, t
     assert not np.isnan(run.scores["nss"][3])
 
 
+def test_a_run_of_a_model_object_is_never_taken_for_the_same(data, tmp_path):
+    """Catches figures of yesterday's code: an object with the same card may compute something else today."""
+    score(data, model=Plugin(), metrics=["nss"], out=tmp_path / "run")
+    with pytest.raises(RunError, match="may have changed since"):
+        score(data, model=Plugin(), metrics=["nss"], out=tmp_path / "run")
+    score(data, model=Plugin(), metrics=["nss"], out=tmp_path / "run", overwrite=True)
+
+
+def test_a_model_object_that_cannot_travel_is_refused_for_several_workers(data, tmp_path):
+    model = Plugin()
+    model.thoughts = lambda: None
+    with pytest.raises(UsageError, match=r"cannot be sent to worker processes.*use jobs=1"):
+        score(data, model=model, jobs=2, out=tmp_path / "run")
+
+
+def test_a_damaged_shard_is_scored_again(data, maps, tmp_path):
+    whole = score(data, predictions=maps, out=tmp_path / "whole")
+    (tmp_path / "run" / "shards").mkdir(parents=True)
+    (tmp_path / "run" / "run.json").write_bytes((whole.path / "run.json").read_bytes())
+    (tmp_path / "run" / "shards" / "a.jsonl").write_text('{"stimulus": "s0", "sco')
+    assert score(data, predictions=maps, out=tmp_path / "run").scores.equals(whole.scores)
+
+
 def test_saved_maps_are_the_maps_that_were_scored(data, tmp_path):
     first = score(data, model="centre-prior", save_maps=True, out=tmp_path / "first")
     second = score(data, predictions=tmp_path / "first" / "maps", out=tmp_path / "second")
