@@ -102,6 +102,14 @@ class RepeatedModel(Protocol):
         """Maps with the fixations that judge them."""
 
 
+@runtime_checkable
+class LazyModel(Protocol):
+    """A model that puts off loading its weights, as one that travels to worker processes should."""
+
+    def load(self) -> None:
+        """Load everything that `predict` needs. Called once in each process that will predict, before it does."""
+
+
 Model = SaliencyModel | ContextModel | RepeatedModel
 
 

@@ -78,6 +78,10 @@ class PredictChunk:
     out: Path
     form: str
 
+    def prepare(self) -> None:
+        """Load the model."""
+        self.scorer.prepare()
+
     def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
         """Index and text of the stimuli that could not be predicted."""
         return [(index, text) for index in chunk if (text := self._written(index))]

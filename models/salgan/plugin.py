@@ -54,6 +54,10 @@ class SalGAN:
         """
         return self.predictor(image)
 
+    def load(self) -> None:
+        """Load the weights now. Raises as `predict` does."""
+        _ = self.predictor
+
     @cached_property
     def predictor(self) -> "Predictor":
         """The network on its device, loaded on first use."""

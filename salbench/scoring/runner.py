@@ -111,6 +111,10 @@ class ScoreChunk:
     folder: RunFolder
     stop_at_error: bool
 
+    def prepare(self) -> None:
+        """Load the model."""
+        self.scorer.prepare()
+
     def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
         """Index and text of the stimuli that could not be scored."""
         rows: list[Row] = []

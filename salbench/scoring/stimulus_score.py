@@ -1,6 +1,7 @@
 """The work of one stimulus: ask the model, prepare the ground truth, compute the metrics, and give one row."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from salbench.errors import DataError, SalbenchError
 from salbench.image_files import write_map
 from salbench.map_folder import MapFolder
 from salbench.metrics import METRICS, Truth
-from salbench.models import Context, ContextModel, Evaluation, Model, RepeatedModel, registry
+from salbench.models import Context, ContextModel, Evaluation, LazyModel, Model, RepeatedModel, registry
 from salbench.protocols import GroundTruth, Protocol, find_protocol
 from salbench.scoring.fixated_pixels import FixatedPixels
 from salbench.scoring.randomness import generator
@@ -85,6 +86,12 @@ class StimulusScorer:
         if self._model is None:
             self._model = self.source.load()
         return self._model
+
+    def prepare(self) -> None:
+        """Load the model. What goes wrong here is told in every row that needs it."""
+        with suppress(Exception):
+            if isinstance(self.model, LazyModel):
+                self.model.load()
 
     def row(self, index: int) -> Row:
         """The row of one stimulus. Whatever goes wrong with it is told in the row and costs no other stimulus."""

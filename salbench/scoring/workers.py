@@ -4,11 +4,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from typing import Protocol
 
 import cv2
 from threadpoolctl import threadpool_limits
@@ -16,8 +17,17 @@ from threadpoolctl import threadpool_limits
 from salbench.errors import RunError
 
 Chunk = list[int]
-ChunkWork = Callable[[Chunk], list[tuple[int, str]]]
-"""Work on some stimuli, returning index and error text of those that failed."""
+
+
+class ChunkWork(Protocol):
+    """Work on stimuli, some at a time."""
+
+    def prepare(self) -> None:
+        """Load what the work needs: before the limits on threads are set, which see only loaded libraries."""
+
+    def __call__(self, chunk: Chunk) -> list[tuple[int, str]]:
+        """Do the work on these stimuli and return index and error text of those that failed."""
+
 
 _work: ChunkWork | None = None
 
@@ -40,6 +50,7 @@ def run_chunks(work: ChunkWork, chunks: list[Chunk], jobs: int) -> Iterator[tupl
 
 
 def _in_this_process(work: ChunkWork, chunks: list[Chunk]) -> Iterator[tuple[Chunk, list[tuple[int, str]]]]:
+    work.prepare()
     for chunk in chunks:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)
@@ -100,6 +111,7 @@ def _start_worker(work: ChunkWork) -> None:
     # For libraries that are loaded later, such as PyTorch's OpenMP; those loaded already are limited below.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    work.prepare()
     threadpool_limits(1)
     cv2.setNumThreads(1)
     _work = work
