@@ -1,5 +1,6 @@
 """Files that are either whole or not there: written beside their place, then renamed onto it."""
 
+import glob
 import json
 import os
 import secrets
@@ -24,6 +25,12 @@ def replacing(path: Path) -> Iterator[Path]:
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def remove_scratch(path: Path) -> None:
+    """Remove what a killed `replacing(path)` left in the folder."""
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
+        leftover.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -95,10 +95,19 @@ def files_by_stem(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
         if path.suffix.lower() not in suffixes or hidden or path.is_dir():
             continue
         stem = relative.with_suffix("").as_posix()
+        _check_name(folder, stem)
         if stem in found:
             raise DataError(f"{folder}: {found[stem].name} and {path.name} have the same stem; remove one of them")
         found[stem] = path
     return found
+
+
+def _check_name(folder: Path, stem: str) -> None:
+    """A stem becomes a stimulus's name in files, so it must be text."""
+    try:
+        stem.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise DataError(f"{folder}: the file name {stem!a} is not UTF-8; rename the file") from error
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:

@@ -1,7 +1,5 @@
 """A folder of ready maps as a model: one image, `.npy` or `.npz` per stimulus, under the stimulus's name."""
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
 
 from salbench.arrays import SaliencyMap
@@ -30,12 +28,3 @@ class MapFolder:
                 f"{self.folder}: no map for stimulus {stimulus.id!r}; wanted: {stimulus.id}.png or the like"
             )
         return read_map(path)
-
-    def digest(self, ids: Iterable[str]) -> str:
-        """SHA-256 over the names and contents of the maps of these stimuli; missing ones count as missing."""
-        whole = hashlib.sha256()
-        for name in ids:
-            path = self.files.get(name)
-            content = path.read_bytes() if path is not None else b"missing"
-            whole.update(f"{name}\0{hashlib.sha256(content).hexdigest()}\n".encode())
-        return whole.hexdigest()

@@ -16,6 +16,9 @@ from salbench.errors import ShapeError, UsageError
 MIT_CUTOFF = 8.0
 """Cycles per image at which MIT300's ground-truth blur halves a frequency."""
 
+LONGEST_PADDED_SIDE = 16384
+SAFE_SQUARES = (1e-200, 1e200)
+
 
 def to_float(array: npt.NDArray[Any]) -> FloatArray:
     """A map as float64: 8-bit divided by 255, 16-bit by 65535, bool as 0 and 1, other types with their values.
@@ -64,7 +67,12 @@ def standardise(array: FloatArray) -> FloatArray:
     if array.size < 2 or is_flat(array):
         return np.full(array.shape, np.nan)
     centred: FloatArray = array - array.mean()
-    centred /= np.sqrt(np.vdot(centred, centred) / (array.size - 1))
+    squares = float(np.vdot(centred, centred))
+    if not SAFE_SQUARES[0] < squares < SAFE_SQUARES[1]:
+        # Squares of very small or large values leave float64's range; a power of two changes no digit.
+        centred = np.ldexp(centred, -int(np.frexp(np.abs(centred).max())[1]))
+        squares = float(np.vdot(centred, centred))
+    centred /= np.sqrt(squares / (array.size - 1))
     return centred
 
 
@@ -153,17 +161,28 @@ def mit_blur(fixation_map: FixationMap, *, cutoff: float = MIT_CUTOFF) -> FloatA
 
     (H, W) to (H, W) float64. The map is zero-padded to a square whose side is a power of two, so the width of the blur
     in pixels depends on that side, and it wraps around. Round-off leaves values near -1e-18: see `mit_density`.
+    Raises ShapeError for a side above 16384, which would need many gigabytes.
     Source: antonioGaussian of the MIT Saliency Benchmark.
     """
     height, width = fixation_map.shape
     longest = max(height, width)
     side = 1 << int(np.ceil(np.log2(longest + longest % 2)))
+    if side > LONGEST_PADDED_SIDE:
+        raise ShapeError(
+            f"a map of {height} x {width} would be blurred as {side} x {side} pixels; scale it down, or name a sigma"
+        )
     spread = cutoff / np.sqrt(np.log(2))
     spectrum = fft.rfft2(to_float(np.asarray(fixation_map)), s=(side, side))
     spectrum *= np.exp(-((fft.fftfreq(side, 1 / side) / spread) ** 2))[:, None]
     spectrum *= np.exp(-((fft.rfftfreq(side, 1 / side) / spread) ** 2))
     blurred: FloatArray = fft.irfft2(spectrum, s=(side, side))[:height, :width]
     return blurred
+
+
+def check_sigma(sigma: float | None) -> None:
+    """UsageError unless a blur's sigma is None or a positive, finite number of pixels."""
+    if sigma is not None and not 0 < sigma < np.inf:
+        raise UsageError(f"blur sigma is {sigma}; wanted: a positive, finite number of pixels")
 
 
 def mit_density(fixation_map: FixationMap, *, sigma: float | None = None) -> FloatArray:
@@ -174,7 +193,6 @@ def mit_density(fixation_map: FixationMap, *, sigma: float | None = None) -> Flo
     """
     if sigma is None:
         return np.maximum(mit_blur(fixation_map), 0.0)
-    if not 0 < sigma < np.inf:
-        raise UsageError(f"blur sigma must be positive and finite, not {sigma}")
+    check_sigma(sigma)
     blurred: FloatArray = ndimage.gaussian_filter(to_float(np.asarray(fixation_map)), sigma, mode="constant")
     return np.maximum(blurred, 0.0)

@@ -182,8 +182,10 @@ class Registry:
             raise UsageError(unknown_name("model", name, self.names()))
         try:
             factory: ModelFactory = entry.load()
-        except ImportError as error:
-            raise DataError(f"model {name!r} ({entry.value}) cannot be imported: {error}") from error
+        except Exception as error:  # a plugin's module may raise anything
+            raise DataError(f"model {name!r} ({entry.value}) cannot be imported: {error!r}") from error
+        if not isinstance(getattr(factory, "card", None), ModelCard):
+            raise DataError(f"model {name!r} ({entry.value}) has no card of type salbench.models.ModelCard")
         return factory
 
     def package(self, name: str) -> str | None:

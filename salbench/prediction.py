@@ -10,13 +10,15 @@ from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import MAP_FORMATS, map_suffix, write_map
+from salbench.maps import check_sigma, resize_to
+from salbench.metrics.inputs import as_map
 from salbench.models import Model, RepeatedModel
 from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
-from salbench.scoring.runner import CHUNK
+from salbench.scoring.runner import CHUNK, check_jobs
 from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
 from salbench.scoring.workers import run_chunks
 
@@ -56,6 +58,9 @@ def predict(
         raise UsageError("name either a data set or a folder of images")
     if form not in MAP_FORMATS:
         raise UsageError(unknown_name("map format", form, MAP_FORMATS))
+    check_sigma(blur_sigma)
+    check_jobs(model, jobs)
+    _check_apart(images, Path(out), data, split)
     weights = optional_path(checkpoint)
     if weights is not None and not weights.is_file():
         raise DataError(f"{weights}: no such file")
@@ -90,7 +95,8 @@ class PredictChunk:
         stimulus = self.scorer.stimuli[index]
         try:
             saliency_map = self.scorer.predict(index, stimulus.fixations())
-            write_map(self.out / f"{stimulus.id}{map_suffix(self.form)}", saliency_map, self.form)
+            fitted = resize_to(as_map(saliency_map, "the model's map"), stimulus.size)
+            write_map(self.out / f"{stimulus.id}{map_suffix(self.form)}", fitted, self.form)
         except SalbenchError as error:
             return str(error)
         except OSError:
@@ -98,6 +104,17 @@ class PredictChunk:
         except Exception as error:  # a plugin may raise anything
             return f"{type(error).__name__}: {error}"
         return ""
+
+
+def _check_apart(images: PathLike | None, out: Path, data: PathLike | None, split: str | None) -> None:
+    """Maps must never take the place of the images that they are made of."""
+    if images is None:
+        return
+    if data is not None or split is not None:
+        raise UsageError("a folder of images has no split and lies where it is: leave out split and data")
+    inside, folder = out.resolve(), Path(images).resolve()
+    if folder in (inside, *inside.parents) or inside in folder.parents:
+        raise UsageError(f"{out}: is the folder of the images, or in it, or around it; name another one for the maps")
 
 
 def _check_model(model: Model, *, with_fixations: bool) -> None:

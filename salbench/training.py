@@ -13,6 +13,7 @@ from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, UsageError
+from salbench.maps import check_sigma
 from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
@@ -26,7 +27,7 @@ def train(
     dataset: PathLike | Dataset,
     *,
     data: PathLike | None = None,
-    split: str = "train",
+    split: str | None = None,
     validation_split: str | None = None,
     blur_sigma: float | None = None,
     seed: int = 0,
@@ -38,15 +39,17 @@ def train(
     """Train a model and return the path of its checkpoint.
 
     `model`: a registered name that can be trained; `options`: the fields of its configuration.
-    `validation_split`: by default `val` where the data set has it, else no validation. `blur_sigma`: pixels, how the
-    ground-truth maps are blurred instead of MIT300's way. `out`: by default `runs/train-MODEL-DATASET`; a training
-    that was interrupted there goes on.
+    `split`: by default `train`, or the only one of a folder. `validation_split`: by default `val` where the data set
+    has it, else no validation. `blur_sigma`: pixels, how the ground-truth maps are blurred instead of MIT300's way.
+    `out`: by default `runs/train-MODEL-DATASET`; a training that was interrupted there goes on.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
+    check_sigma(blur_sigma)
     factory = trainable(model)
     config = _configured(factory, options)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
-    split = split if split in opened.splits or len(opened.splits) > 1 else opened.default_split
+    if split is None:
+        split = "train" if "train" in opened.splits else opened.default_split
     rules = find_protocol("mit300")
     stimuli = opened.stimuli(split)
     validation = _validation(opened, split, validation_split)

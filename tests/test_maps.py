@@ -330,5 +330,17 @@ def test_a_density_of_a_given_sigma():
 @pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan, math.inf])
 def test_sigma_is_positive(sigma):
     """Catches a blur that divides by zero or never ends."""
-    with pytest.raises(UsageError, match="blur sigma must be positive and finite"):
+    with pytest.raises(UsageError, match=r"blur sigma is .*; wanted: a positive, finite number"):
         mit_density(NOISE, sigma=sigma)
+
+
+def test_a_very_long_map_is_refused_before_it_fills_the_memory():
+    """Catches the square padding of a thin map: 60000 pixels that would be blurred as four gigapixels."""
+    with pytest.raises(ShapeError, match="would be blurred as 65536 x 65536"):
+        mit_density(np.zeros((60_000, 1), dtype=bool))
+
+
+@pytest.mark.parametrize("gain", [2.0**-900, 2.0**-500, 2.0**500, 2.0**900])
+def test_z_scores_of_extreme_values_are_those_of_ordinary_ones(gain):
+    """Catches squares that leave float64's range: scores of zero or infinity for a map that is fine."""
+    assert np.array_equal(standardise(NOISE * gain), standardise(NOISE))

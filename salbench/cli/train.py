@@ -37,7 +37,7 @@ def train() -> None:
 
 def _train_command(name: str, factory: Any) -> click.Command:
     @dataset_options()
-    @click.option("--split", default="train", show_default=True, help="Split to train on.")
+    @click.option("--split", help="Split to train on.  [default: train, or all of a folder]")
     @click.option(
         "--validation-split", help="Split to validate on after each epoch.  [default: val where there is one]"
     )

@@ -11,12 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salbench.arrays import SaliencyMap
+from salbench.datasets.csv_table import read_table
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.image_stimulus import image_stimulus
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
-from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, read_map
+from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,24 +50,20 @@ def image_folder(folder: Path) -> list[Stimulus]:
 
 def read_fixations(path: Path) -> Fixations:
     """The fixations of one CSV file, in its order. DataError, naming the file, where it is not as the layout says."""
-    import pandas as pd  # noqa: PLC0415 - heavy, and data sets of other kinds do without
-
-    try:
-        table = pd.read_csv(path, dtype={"viewer": str}, skipinitialspace=True)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; an image without fixations needs a file with the header x,y") from error
-    except Exception as error:
-        raise DataError(f"{path}: cannot be read as CSV ({error})") from error
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; an image without fixations needs a file with the header x,y")
+    table = read_table(path, dtype={"viewer": str})
     missing = [column for column in ("x", "y") if column not in table.columns]
     if missing:
         raise DataError(f"{path}: no column {' and '.join(missing)}; wanted: a header with x,y")
     x, y = (_numbers(table, column, path) for column in ("x", "y"))
-    viewer = table["viewer"].fillna("") if "viewer" in table.columns else pd.Series(["1"] * len(table), dtype=str)
-    return Fixations(x, y, viewer.to_numpy(dtype=str))
+    if "viewer" not in table.columns:
+        return Fixations.of_one_viewer(x, y)
+    return Fixations(x, y, table["viewer"].fillna("").to_numpy(dtype=str))
 
 
 def _numbers(table: "pd.DataFrame", column: str, path: Path) -> Any:
-    import pandas as pd  # noqa: PLC0415 - as above
+    import pandas as pd  # noqa: PLC0415 - heavy, and data sets of other kinds do without
 
     numbers = pd.to_numeric(table[column], errors="coerce")
     wrong = numbers.isna() & table[column].notna()
@@ -84,17 +80,10 @@ def _stimuli(folder: Path) -> list[Stimulus]:
             name,
             path,
             partial(read_fixations, folder / "fixations" / f"{name}.csv"),
-            partial(_read_sized_map, maps[name]) if name in maps else None,
+            maps.get(name),
         )
         for name, path in _images(folder / "images").items()
     ]
-
-
-def _read_sized_map(path: Path, size: tuple[int, int]) -> SaliencyMap:
-    values = read_map(path)
-    if values.shape != size:
-        raise DataError(f"{path}: has shape {values.shape}; wanted: that of its image, {size}")
-    return values
 
 
 def _images(folder: Path) -> dict[str, Path]:

@@ -8,16 +8,16 @@ from typing import NoReturn
 from salbench.arrays import SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
-from salbench.image_files import image_size, read_image
+from salbench.image_files import image_size, read_image, read_map
 
 
 def image_stimulus(
     name: str,
     path: Path,
     fixation_source: Callable[[], Fixations] | None = None,
-    map_source: Callable[[tuple[int, int]], SaliencyMap] | None = None,
+    map_file: Path | None = None,
 ) -> Stimulus:
-    """The stimulus of an image file; only its header is read now. `map_source` is given the image's size.
+    """The stimulus of an image file; only its header is read now. `map_file`: its own continuous ground truth.
 
     An unreadable file costs no other stimulus its result: every source of its stimulus raises the DataError, and its
     size is (1, 1), which nobody comes to see.
@@ -26,9 +26,16 @@ def image_stimulus(
         size = image_size(path)
     except DataError as error:
         refuse = partial(_refuse, str(error))
-        return Stimulus(name, (1, 1), refuse, refuse, None)
-    own_map = partial(map_source, size) if map_source is not None else None
-    return Stimulus(name, size, partial(read_image, path), fixation_source, own_map)
+        return Stimulus(name, (1, 1), refuse, refuse)
+    own_map = partial(_read_sized_map, map_file, size) if map_file is not None else None
+    return Stimulus(name, size, partial(read_image, path), fixation_source, own_map, path, map_file)
+
+
+def _read_sized_map(path: Path, size: tuple[int, int]) -> SaliencyMap:
+    values = read_map(path)
+    if values.shape != size:
+        raise DataError(f"{path}: has shape {values.shape}; wanted: that of its image, {size}")
+    return values
 
 
 def _refuse(text: str) -> NoReturn:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from salbench.datasets.csv_table import read_table
 from salbench.datasets.stimulus import Fixations
 from salbench.errors import DataError, UsageError
 from salbench.image_files import IMAGE_SUFFIXES, files_by_stem, image_size
@@ -68,10 +69,7 @@ def make_folder(
 
 
 def _read_table(path: Path, rename: Mapping[str, str], one_based: bool) -> pd.DataFrame:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
-    except Exception as error:
-        raise DataError(f"{path}: cannot be read as CSV ({error})") from error
+    table = read_table(path, dtype=str, keep_default_na=False)
     unknown = [column for column in rename if column not in table.columns]
     if unknown:
         raise UsageError(f"{path}: no column {', '.join(unknown)} to rename. Its columns: {', '.join(table.columns)}.")

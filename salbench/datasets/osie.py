@@ -20,6 +20,8 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Xu, Jiang, Wang, Kankanhalli and Zhao: Predicting human gaze beyond pixels. Journal of Vision 14(1), 2014."
+IMAGE_NUMBERS = range(1001, 1701)
+"""The images by name. The split is cut from these, not from what lies there: a missing file must not shift it."""
 TRAIN_COUNT, VAL_COUNT = 350, 50
 STILL_RADIUS = 24.0
 """Pixels, about one degree: a participant's samples count from the first that is farther from where it began."""
@@ -76,15 +78,14 @@ def read_mouse_samples(path: Path) -> Fixations:
         record = loadmat(path)["fixations"][0, 0]
         participant = record["subj"].ravel()
         position = record["coord"].astype(np.float64) - 1
-        order = record["order"].ravel()
+        in_order = np.lexsort((record["order"].ravel(), participant))
+        participant, position = participant[in_order], position[in_order]
+        kept = np.concatenate([np.zeros(0, dtype=np.int64), *(_moved(position, rows) for rows in _runs(participant))])
+        return Fixations(position[kept, 1], position[kept, 0], participant[kept].astype(str))
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file") from error
     except Exception as error:
         raise DataError(f"{path}: cannot be read as OSIE's mouse samples ({error}); fetch it again") from error
-    in_order = np.lexsort((order, participant))
-    participant, position = participant[in_order], position[in_order]
-    kept = np.concatenate([_moved(position, rows) for rows in _runs(participant)] or [np.zeros(0, dtype=np.int64)])
-    return Fixations(position[kept, 1], position[kept, 0], participant[kept].astype(str))
 
 
 def _runs(participant: Any) -> list[IntArray]:
@@ -128,18 +129,14 @@ def _dataset(key: str, title: str, root: Path, sources: FixationSources) -> Data
 
 
 def _stimuli(root: Path, sources: FixationSources, split: str) -> list[Stimulus]:
-    every_name = sorted(path.name for path in (root / "stimuli").glob("*.jpg"))
-    names = split_names(every_name)[split]
+    names = split_names([f"{number}.jpg" for number in IMAGE_NUMBERS])[split]
     fixation_source = sources(names)
     return [image_stimulus(Path(name).stem, root / "stimuli" / name, fixation_source[name]) for name in names]
 
 
 def _eye_sources(path: Path, names: list[str]) -> dict[str, Callable[[], Fixations]]:
     recorded = _cached_eye_fixations(path, path.stat().st_mtime_ns)
-    missing = [name for name in names if name not in recorded]
-    if missing:
-        raise DataError(f"{path}: has no fixations for {', '.join(missing[:5])} ({len(missing)} images)")
-    return {name: partial(_given, recorded[name]) for name in names}
+    return {name: partial(_given, recorded.get(name), name, path) for name in names}
 
 
 @lru_cache(maxsize=1)
@@ -152,5 +149,7 @@ def _mouse_sources(folder: Path, names: list[str]) -> dict[str, Callable[[], Fix
     return {name: partial(read_mouse_samples, folder / f"{Path(name).stem}.mat") for name in names}
 
 
-def _given(fixations: Fixations) -> Fixations:
+def _given(fixations: Fixations | None, name: str, path: Path) -> Fixations:
+    if fixations is None:
+        raise DataError(f"{path}: has no fixations for {name}; fetch it again")
     return fixations

@@ -60,6 +60,8 @@ def open_dataset(name: PathLike, data: PathLike | None = None) -> Dataset:
     Raises UsageError for an unknown name, DataError where the files are not there.
     """
     record = DATASETS.get(str(name))
+    if data is not None and (record is None or not record.home):
+        raise UsageError(f"data names where a named data set's files lie; {name} needs none")
     if record is None:
         return _open_unnamed(str(name))
     if not record.home:

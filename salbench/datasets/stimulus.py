@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,7 @@ class Stimulus:
     `size`: (height, width) of the image in pixels.
     The sources are functions without arguments; they must pickle, since stimuli travel to worker processes.
     `map_source` is given only where the data set has its own continuous ground-truth maps.
+    `image_file`, `map_file`: the files behind them, where there are any, so that a run can record their check sums.
     """
 
     id: str
@@ -98,6 +100,8 @@ class Stimulus:
     image_source: Callable[[], RGBImage]
     fixation_source: Callable[[], Fixations] | None = None
     map_source: Callable[[], SaliencyMap] | None = None
+    image_file: Path | None = None
+    map_file: Path | None = None
 
     def image(self) -> RGBImage:
         """The image: (height, width, 3) uint8, RGB."""

@@ -28,7 +28,8 @@ def transport_cost(source: FloatArray, target: FloatArray) -> float:
     mass = supply.sum()
     if mass == 0 or demand.sum() == 0:
         return 0.0
-    distances = _cell_distances(source.shape)[np.ix_(from_cells, to_cells)]
+    cells = np.indices(source.shape).reshape(2, -1).T.astype(np.float64)
+    distances = cdist(cells[from_cells], cells[to_cells])
     return float(mass * _solve(supply / mass, demand / demand.sum(), distances))
 
 
@@ -36,12 +37,6 @@ def _solve(supply: FloatArray, demand: FloatArray, distances: FloatArray) -> flo
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # POT warns, and returns a wrong figure, where it gives up
         return float(_pot().emd2(supply, demand, distances, numItermax=MAX_ITERATIONS))
-
-
-@lru_cache(maxsize=8)
-def _cell_distances(shape: tuple[int, int]) -> FloatArray:
-    cells = np.indices(shape).reshape(2, -1).T.astype(np.float64)
-    return cdist(cells, cells)
 
 
 @lru_cache(maxsize=1)

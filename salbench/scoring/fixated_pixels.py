@@ -14,6 +14,9 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Progress
 
+KEPT_TOTALS = 4
+"""Image sizes whose total counts stay in memory: data sets have few sizes, folders of photographs have many."""
+
 
 @dataclass(eq=False)
 class FixatedPixels:
@@ -43,6 +46,8 @@ class FixatedPixels:
         """
         size = self.sizes[index]
         if size not in self._totals:
+            if len(self._totals) >= KEPT_TOTALS:
+                self._totals.clear()
             self._totals[size] = self._counts(range(len(self.sizes)), size)
         own = self.pixels[index]
         counts = self._totals[size].copy()
@@ -55,12 +60,10 @@ class FixatedPixels:
         return self._counts(indices, size) > 0
 
     def _counts(self, indices: Iterable[int], size: tuple[int, int]) -> FloatArray:
-        counts = np.zeros(size[0] * size[1])
-        for index in indices:
-            pixels = self.pixels[index]
-            if pixels is not None:
-                counts += np.bincount(_scaled(pixels, self.sizes[index], size), minlength=counts.size)
-        return counts.reshape(size)
+        readable = ((self.pixels[index], self.sizes[index]) for index in indices)
+        scaled = [_scaled(pixels, own_size, size) for pixels, own_size in readable if pixels is not None]
+        every = np.concatenate([np.zeros(0, dtype=np.int64), *scaled])
+        return np.bincount(every, minlength=size[0] * size[1]).astype(np.float64).reshape(size)
 
 
 def _scaled(

@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,6 +17,7 @@ from salbench.protocols import Protocol
 from salbench.scoring.run_folder import FORMAT
 from salbench.scoring.stimulus_score import ModelSource
 
+IG_BASELINE = "centre prior: blurred fixations of all other images of the split"
 _PACKAGES = ("numpy", "scipy", "POT", "opencv-python-headless", "pillow", "pandas", "pyarrow", "torch")
 
 
@@ -32,6 +33,7 @@ def describe_run(
     metrics: Sequence[str],
     blur_sigma: float | None,
     seed: int,
+    save_maps: bool,
 ) -> dict[str, Any]:
     """The content of `run.json`, as JSON types."""
     return {
@@ -44,12 +46,14 @@ def describe_run(
             "label": protocol.label,
             "blur_sigma": blur_sigma,
             "blur": protocol.describe_blur(blur_sigma),
+            "ig_baseline": IG_BASELINE,
         },
         "metrics": list(metrics),
         "seed": seed,
-        "inputs": {"fixations": fixations_digest, **_model_inputs(model, source, stimuli)},
+        "save_maps": save_maps,
+        "inputs": _inputs(model, source, stimuli, fixations_digest),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "command": [_printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
         "versions": _versions(),
     }
 
@@ -58,6 +62,23 @@ def digest_file(path: Path) -> str:
     """SHA-256 of a file's content."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_files(files: Mapping[str, Path | None]) -> str:
+    """SHA-256 over the names and contents of files; a missing or unreadable one counts as such, its row tells more."""
+    whole = hashlib.sha256()
+    for name, path in files.items():
+        whole.update(f"{name}\0{_digest_or_why_not(path)}\n".encode())
+    return whole.hexdigest()
+
+
+def _digest_or_why_not(path: Path | None) -> str:
+    if path is None or not path.is_file():
+        return "missing"
+    try:
+        return digest_file(path)
+    except OSError:
+        return "unreadable"
 
 
 def installed_version(package: str) -> str | None:
@@ -71,6 +92,7 @@ def installed_version(package: str) -> str | None:
 def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
     card = model.card
     return {
+        "device": source.device,
         "package": registry().package(source.name) if source.name is not None else None,
         "key": card.name,
         "title": card.title,
@@ -80,12 +102,23 @@ def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
     }
 
 
-def _model_inputs(model: Model, source: ModelSource, stimuli: Sequence[Stimulus]) -> dict[str, str]:
+def _inputs(model: Model, source: ModelSource, stimuli: Sequence[Stimulus], fixations: str) -> dict[str, str]:
+    """Check sums of everything that goes into a score: a change of any makes another run."""
+    inputs = {"fixations": fixations}
+    maps = {stimulus.id: stimulus.map_file for stimulus in stimuli}
+    if any(maps.values()):
+        inputs["maps"] = digest_files(maps)
     if isinstance(model, MapFolder):
-        return {"predictions": model.digest(stimulus.id for stimulus in stimuli)}
+        return inputs | {"predictions": digest_files({name: model.files.get(name) for name in maps})}
+    inputs["images"] = digest_files({stimulus.id: stimulus.image_file for stimulus in stimuli})
     if source.checkpoint is not None:
-        return {"checkpoint": digest_file(source.checkpoint)}
-    return {}
+        inputs["checkpoint"] = digest_file(source.checkpoint)
+    return inputs
+
+
+def _printable(word: str) -> str:
+    """A word of the command line, with bytes that are no text escaped."""
+    return word.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _versions() -> dict[str, str | None]:

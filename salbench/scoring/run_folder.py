@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from salbench.atomic import replacing, write_json, write_text
+from salbench.atomic import remove_scratch, replacing, write_json, write_text
 from salbench.errors import RunError
 from salbench.paths import PathLike
 from salbench.scoring.stimulus_score import Row
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
+
+IDENTITY = ("format", "salbench", "model", "dataset", "protocol", "metrics", "seed", "save_maps", "inputs")
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,19 @@ class RunFolder:
         """Whether the run in this folder was finished."""
         return (self.path / SUMMARY).is_file()
 
+    @property
+    def _has_results(self) -> bool:
+        return self.complete or any(self.shards.glob("*.jsonl"))
+
     def begin(self, manifest: Mapping[str, Any], *, overwrite: bool, repeatable: bool) -> None:
         """Claim the folder for a run, or go on with the same run in it.
 
         `repeatable`: whether two equal manifests mean the same model; an object made by the caller's code may have
         changed since. Raises RunError where the folder holds something else, naming what differs.
         """
-        if overwrite and (self.path / MANIFEST).is_file():
+        for name in (MANIFEST, SCORES, SUMMARY):
+            remove_scratch(self.path / name)
+        if (self.path / MANIFEST).is_file() and (overwrite or not self._has_results):
             self._clear()
         if (self.path / MANIFEST).is_file():
             self._check_same(manifest)
@@ -134,10 +142,12 @@ class RunFolder:
             )
 
     def _clear(self) -> None:
-        for name in (SUMMARY, SCORES, MANIFEST):
+        """Remove a run. Its manifest goes last, so that a kill in between leaves something that is known as a run."""
+        for name in (SUMMARY, SCORES):
             (self.path / name).unlink(missing_ok=True)
         for name in (SHARDS, MAPS):
             shutil.rmtree(self.path / name, ignore_errors=True)
+        (self.path / MANIFEST).unlink()
 
 
 def open_run(path: PathLike) -> Run:
@@ -163,7 +173,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def identity(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """What makes a run this run: two manifests that agree here give the same scores."""
-    return {key: manifest.get(key) for key in ("format", "model", "dataset", "protocol", "metrics", "seed", "inputs")}
+    return {key: manifest.get(key) for key in IDENTITY}
 
 
 def differences(stored: Mapping[str, Any], wanted: Mapping[str, Any], within: str = "") -> list[str]:

@@ -11,6 +11,7 @@ from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, RunError, UsageError
 from salbench.map_folder import MapFolder
+from salbench.maps import check_sigma
 from salbench.models import Model
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
@@ -59,9 +60,8 @@ def score(
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
     listener = progress or Silent()
-    if jobs < 1:
-        raise UsageError(f"jobs is {jobs}; wanted: at least 1")
-    _check_travels(model, jobs)
+    check_jobs(model, jobs)
+    check_sigma(blur_sigma)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device)
     rules = find_protocol(protocol)
     keys = rules.choose(metrics)
@@ -82,12 +82,15 @@ def score(
         metrics=keys,
         blur_sigma=blur_sigma,
         seed=seed,
+        save_maps=save_maps,
     )
     folder = RunFolder(Path(out) if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
     folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None)
     if folder.complete:
-        listener.note(f"{folder.path}: this run was finished before; nothing to do")
-        return Run(folder.path)
+        run = Run(folder.path)
+        again = "; --overwrite scores it anew" if run.errors else ""
+        listener.note(f"{folder.path}: this run was finished before; nothing to do{again}")
+        return run
     _note_few_others(len(stimuli), keys, listener)
     scorer = StimulusScorer(
         stimuli=stimuli,
@@ -146,8 +149,10 @@ def _source(
     return ModelSource(given=model)
 
 
-def _check_travels(model: str | Model | None, jobs: int) -> None:
-    """A model object reaches worker processes by pickling."""
+def check_jobs(model: str | Model | None, jobs: int) -> None:
+    """UsageError for fewer than one job, and for a model object that cannot reach worker processes by pickling."""
+    if jobs < 1:
+        raise UsageError(f"jobs is {jobs}; wanted: at least 1")
     if model is None or isinstance(model, str) or jobs == 1:
         return
     try:

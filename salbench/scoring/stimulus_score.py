@@ -1,8 +1,8 @@
 """The work of one stimulus: ask the model, prepare the ground truth, compute the metrics, and give one row."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -35,13 +35,15 @@ class ModelSource:
     given: Model | None = None
 
     def load(self) -> Model:
-        """The model, ready to predict."""
+        """The model, ready to predict. DataError where a plugin's constructor raises anything but a SalbenchError."""
         if self.given is not None:
             return self.given
         if self.folder is not None:
             return MapFolder(self.folder, self.title)
         assert self.name is not None  # noqa: S101 - narrows the type; the runner makes one of the three
-        return registry().factory(self.name)(checkpoint=self.checkpoint, device=self.device)
+        factory = registry().factory(self.name)
+        with _plugin_errors(self.name):
+            return factory(checkpoint=self.checkpoint, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,11 @@ class StimulusScorer:
         return self._model
 
     def prepare(self) -> None:
-        """Load the model. What goes wrong here is told in every row that needs it."""
-        with suppress(Exception):
-            if isinstance(self.model, LazyModel):
-                self.model.load()
+        """Load the model with all its weights. A model that cannot be loaded ends the run before any row is made."""
+        model = self.model
+        if isinstance(model, LazyModel):
+            with _plugin_errors(model.card.name):
+                model.load()
 
     def row(self, index: int) -> Row:
         """The row of one stimulus. Whatever goes wrong with it is told in the row and costs no other stimulus."""
@@ -107,8 +110,9 @@ class StimulusScorer:
     def _scored(self, index: int, stimulus: Stimulus) -> Row:
         recorded = stimulus.recorded_fixations()
         fixations = recorded.within(stimulus.size)
-        evaluations = list(self._evaluations(index, stimulus, fixations))
-        scores = [self._scores(index, number, evaluation) for number, evaluation in enumerate(evaluations)]
+        evaluations = self._evaluations(index, stimulus, fixations)
+        others = self._comparison(index, stimulus)
+        scores = [self._scores(index, number, one, others) for number, one in enumerate(evaluations)]
         return Row(
             stimulus.id,
             {key: _mean([score[key] for score in scores]) for key in self.metrics},
@@ -118,7 +122,7 @@ class StimulusScorer:
 
     def _evaluations(self, index: int, stimulus: Stimulus, fixations: Fixations) -> list[Evaluation]:
         if isinstance(self.model, RepeatedModel):
-            return list(self.model.evaluations(stimulus, self._context(index, fixations)))
+            return list(self.model.evaluations(self._shown(stimulus), self._context(index, fixations)))
         saliency_map = self.predict(index, fixations)
         if self.maps_folder is not None:
             write_map(self.maps_folder / f"{stimulus.id}.npy", saliency_map, "npy")
@@ -130,8 +134,14 @@ class StimulusScorer:
         if isinstance(model, RepeatedModel):
             raise DataError(f"{model.card.name} has no map of its own: it is scored viewer by viewer")
         if isinstance(model, ContextModel):
-            return model.predict_stimulus(stimulus, self._context(index, fixations))
+            return model.predict_stimulus(self._shown(stimulus), self._context(index, fixations))
         return model.predict(stimulus.image())
+
+    def _shown(self, stimulus: Stimulus) -> Stimulus:
+        """The stimulus as the model may see it: without what was recorded on it, unless its card asks for that."""
+        if self.model.card.uses_ground_truth:
+            return stimulus
+        return replace(stimulus, fixation_source=None, map_source=None, map_file=None)
 
     def _context(self, index: int, fixations: Fixations) -> Context:
         shown = fixations if self.model.card.uses_ground_truth else Fixations.of_one_viewer([], [])
@@ -142,19 +152,32 @@ class StimulusScorer:
             rng=self._rng_of(index),
         )
 
-    def _scores(self, index: int, number: int, evaluation: Evaluation) -> dict[str, float]:
+    def _scores(self, index: int, number: int, evaluation: Evaluation, others: GroundTruth) -> dict[str, float]:
         stimulus = self.stimuli[index]
-        truth = self._ground_truth(index, stimulus, evaluation.fixations)
-        return self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(index, number))
+        fixation_map = evaluation.fixations.as_map(stimulus.size)
+        density = self._density(stimulus, fixation_map) if Truth.DENSITY in self._needed else None
+        truth = replace(others, fixation_map=fixation_map, density=density)
+        scores = self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(index, number))
+        if not len(evaluation.fixations) and stimulus.map_source is None:
+            # The reference gives an all-zero ground truth SIM 0 and a perfect KL 0: there is nothing to score.
+            scores |= {key: np.nan for key in scores if Truth.DENSITY in METRICS[key].needs}
+        infinite = [key for key, value in scores.items() if np.isinf(value)]
+        if infinite:
+            raise DataError(
+                f"{', '.join(infinite)} is infinite: the map's values are too large or too small for float64"
+            )
+        return scores
 
-    def _ground_truth(self, index: int, stimulus: Stimulus, fixations: Fixations) -> GroundTruth:
-        needed = {need for key in self.metrics for need in METRICS[key].needs}
-        fixation_map = fixations.as_map(stimulus.size)
+    @cached_property
+    def _needed(self) -> set[Truth]:
+        return {need for key in self.metrics for need in METRICS[key].needs}
+
+    def _comparison(self, index: int, stimulus: Stimulus) -> GroundTruth:
+        """What comes from other images: the same for all evaluations of a stimulus."""
         return GroundTruth(
-            fixation_map=fixation_map,
-            density=self._density(stimulus, fixation_map) if Truth.DENSITY in needed else None,
-            other_map=self._other_map(index, stimulus) if Truth.OTHERS in needed else None,
-            baseline_map=self._baseline_map(index) if Truth.BASELINE in needed else None,
+            fixation_map=np.zeros(stimulus.size, dtype=np.bool_),
+            other_map=self._other_map(index, stimulus) if Truth.OTHERS in self._needed else None,
+            baseline_map=self._baseline_map(index) if Truth.BASELINE in self._needed else None,
         )
 
     def _density(self, stimulus: Stimulus, fixation_map: SaliencyMap) -> SaliencyMap:
@@ -176,6 +199,17 @@ class StimulusScorer:
     def _rng_of(self, index: int, number: int = 0) -> Callable[[str], np.random.Generator]:
         names = (self.stimuli[index].id,) if number == 0 else (self.stimuli[index].id, str(number))
         return lambda key: generator(self.seed, *names, key)
+
+
+@contextmanager
+def _plugin_errors(name: str) -> Iterator[None]:
+    """Whatever a plugin raises while it is loaded becomes an error that names it."""
+    try:
+        yield
+    except SalbenchError:
+        raise
+    except Exception as error:
+        raise DataError(f"model {name!r} cannot be loaded ({type(error).__name__}: {error})") from error
 
 
 def _mean(values: list[float]) -> float:

@@ -14,7 +14,7 @@ from typing import Protocol
 import cv2
 from threadpoolctl import threadpool_limits
 
-from salbench.errors import RunError
+from salbench.errors import RunError, SalbenchError
 
 Chunk = list[int]
 
@@ -30,6 +30,7 @@ class ChunkWork(Protocol):
 
 
 _work: ChunkWork | None = None
+_failure: SalbenchError | None = None
 
 
 def run_chunks(work: ChunkWork, chunks: list[Chunk], jobs: int) -> Iterator[tuple[Chunk, list[tuple[int, str]]]]:
@@ -105,16 +106,19 @@ def _interrupts_held_back() -> Iterator[None]:
 
 
 def _start_worker(work: ChunkWork) -> None:
-    global _work  # noqa: PLW0603 - a worker process has one job for life
+    global _work, _failure  # noqa: PLW0603 - a worker process has one job for life
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_driver, daemon=True).start()
     # For libraries that are loaded later, such as PyTorch's OpenMP; those loaded already are limited below.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
-    work.prepare()
+    _work = work
+    try:
+        work.prepare()
+    except SalbenchError as error:
+        _failure = error  # raised by the first chunk: an error in here would only break the pool
     threadpool_limits(1)
     cv2.setNumThreads(1)
-    _work = work
 
 
 def _leave_with_driver() -> None:
@@ -126,5 +130,7 @@ def _leave_with_driver() -> None:
 
 
 def _do_chunk(chunk: Chunk) -> list[tuple[int, str]]:
+    if _failure is not None:
+        raise _failure
     assert _work is not None  # noqa: S101 - set by the initializer
     return _work(chunk)

@@ -12,7 +12,14 @@ from salbench.tables.brackets import bracket, find_reference
 from salbench.tables.layouts import DEFAULT_REFERENCE, LAYOUTS, Layout
 from salbench.tables.published import PublishedTable, published_table
 from salbench.tables.runs import Run, read_runs
-from salbench.tables.sections import columns_of, group_runs, measured_sections, published_sections, section_titles
+from salbench.tables.sections import (
+    columns_of,
+    group_runs,
+    measured_sections,
+    published_sections,
+    section_titles,
+    with_baselines,
+)
 from salbench.tables.structure import Row, Section, Table
 
 
@@ -31,7 +38,8 @@ def make_table(
     _check_request(chosen, folders, published, reference)
     papers = [published_table(name) for name in chosen.published] if published else []
     measured = read_runs(folders)
-    columns, groups = columns_of(chosen, papers, measured), group_runs(measured)
+    columns = columns_of(chosen, papers, measured)
+    groups = group_runs(with_baselines(measured, columns))
     sections = [s for paper in papers for s in published_sections(paper, columns, named=chosen.metrics is None)]
     table = Table(
         layout=chosen.key,
@@ -97,6 +105,7 @@ def _with_notes(table: Table, papers: Sequence[PublishedTable], groups: Sequence
         *notes.mark_notes(table.sections),
         *notes.published_notes(papers),
         *general,
+        *notes.ground_truth_notes(groups),
         *notes.measured_notes(groups, section_titles(groups), table.columns),
     ]
     return replace(table, notes=tuple(notes.unique(said)))

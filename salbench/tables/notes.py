@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 
 from salbench.tables.published import PublishedTable
-from salbench.tables.runs import Run
+from salbench.tables.runs import Run, short_digest
 from salbench.tables.structure import Column, Row, Section
 
-WITHIN_SECTIONS = "Sections differ in data set, split or protocol: values compare within a section only."
+WITHIN_SECTIONS = "Sections differ in data set, split, fixations or protocol: values compare within a section only."
 INTERVALS = "Measured values are means over stimuli; in square brackets, where known, the 95 % confidence interval."
 
 
@@ -50,6 +50,23 @@ def measured_notes(groups: Sequence[list[Run]], titles: Sequence[str], columns: 
     for group, title in zip(groups, titles, strict=True):
         notes.extend(f"{title}: {text}" for run in group for text in _run_notes(run, columns))
     return unique(notes)
+
+
+def ground_truth_notes(groups: Iterable[list[Run]]) -> list[str]:
+    """Which splits have sections that were measured on different ground truth, such as data folders of one name."""
+    splits: dict[str, list[Run]] = {}
+    for run, *_ in groups:
+        splits.setdefault(f"{run.dataset}/{run.split}", []).append(run)
+    return [
+        f"{split}: sections were measured on different {'' if all(digests) else 'or unrecorded '}{what} "
+        f"({', '.join(map(short_digest, digests))}): their values do not compare."
+        for split, runs in splits.items()
+        for what, digests in (
+            ("fixations", unique(run.fixations for run in runs)),
+            ("ground-truth maps", unique(run.maps for run in runs)),
+        )
+        if len(digests) > 1
+    ]
 
 
 def _group_note(group: Sequence[Run], title: str) -> str:

@@ -31,6 +31,22 @@ class Record:
             raise self.fault(key, "is empty")
         return cleaned
 
+    def text_or(self, key: str, default: str) -> str:
+        """The text under that key as `text` gives it, or the default where it is blank."""
+        return one_line(self._typed(key, str, "text")) or default
+
+    def optional_record(self, key: str) -> "Record":
+        """The object under that key; an empty one where the key is missing or null."""
+        if self.members.get(key) is None:
+            return Record(self.file, {}, self._place(key))
+        return self.record(key)
+
+    def optional_text(self, key: str) -> str:
+        """The text under that key; empty where the key is missing, null or blank."""
+        if self.members.get(key) is None:
+            return ""
+        return self.text_or(key, "")
+
     def texts(self, key: str) -> tuple[str, ...]:
         """The list of texts under that key."""
         values = self._typed(key, list, "a list of texts")

@@ -10,8 +10,14 @@ from salbench.errors import RunError, UsageError
 from salbench.tables.records import Record, one_line, read_record
 
 _RUN_FORMAT = 1
+_IG_BASELINE = "ig_baseline"
 # A bare "auc" is refused as well: no table may print an AUC that does not say which.
 _METRIC_KEY = re.compile(r"(?!auc$)[a-z][a-z0-9_]*")
+
+
+NOT_RECORDED = "not recorded"
+"""Printed for what a run does not say of itself."""
+_DIGEST_LETTERS = 8
 
 
 @dataclass(frozen=True)
@@ -26,7 +32,10 @@ class Score:
 
 @dataclass(frozen=True)
 class Run:
-    """A complete run. `settings` is the protocol's whole record: runs compare only where it is the same."""
+    """A complete run. `settings` is the protocol's record but for its IG baseline.
+
+    Runs compare only where `settings` and both digests are the same and, where IG is printed, `ig_baseline` as well.
+    """
 
     folder: Path
     version: str
@@ -41,7 +50,13 @@ class Run:
     protocol_label: str
     settings: str
     details: tuple[str, ...]
-    """The protocol's further settings, as `name: value`."""
+    """The protocol's further settings, as `name: value`; not its IG baseline."""
+    ig_baseline: str
+    """What information gain is measured against; empty where the run does not say."""
+    fixations: str
+    """Digest of the fixations that the run was scored on; empty where it records none."""
+    maps: str
+    """Digest of the data set's own ground-truth maps; empty where it has, or the run records, none."""
     n: int
     errors: int
     scores: Mapping[str, Score]
@@ -62,24 +77,33 @@ def read_run(folder: Path) -> Run:
     plan = _read_plan(folder)
     summary = _read_summary(folder)
     model, dataset, protocol = plan.record("model"), plan.record("dataset"), plan.record("protocol")
+    inputs = plan.optional_record("inputs")
     return Run(
         folder=folder,
         version=plan.text("salbench"),
         model=model.text("key"),
-        title=model.text("title"),
+        title=model.text_or("title", model.text("key")),
         trained_on=model.texts("trained_on"),
         uses_ground_truth=model.flag("uses_ground_truth"),
         dataset=dataset.text("key"),
-        dataset_title=dataset.text("title"),
+        dataset_title=dataset.text_or("title", dataset.text("key")),
         split=dataset.text("split"),
         protocol=protocol.text("key"),
-        protocol_label=protocol.text("label"),
-        settings=json.dumps(protocol.members, sort_keys=True),
+        protocol_label=protocol.text_or("label", protocol.text("key")),
+        settings=_settings(protocol),
         details=_details(protocol),
+        ig_baseline=protocol.optional_text(_IG_BASELINE),
+        fixations=inputs.optional_text("fixations"),
+        maps=inputs.optional_text("maps"),
         n=summary.count("n"),
         errors=summary.count("errors"),
         scores=_scores(summary),
     )
+
+
+def short_digest(digest: str) -> str:
+    """As much of a digest as tells inputs apart in print."""
+    return digest[:_DIGEST_LETTERS] or NOT_RECORDED
 
 
 def _read_plan(folder: Path) -> Record:
@@ -102,8 +126,12 @@ def _read_summary(folder: Path) -> Record:
     return read_record(folder / "summary.json")
 
 
+def _settings(protocol: Record) -> str:
+    return json.dumps({key: value for key, value in protocol.members.items() if key != _IG_BASELINE}, sort_keys=True)
+
+
 def _details(protocol: Record) -> tuple[str, ...]:
-    further = {key: value for key, value in protocol.members.items() if key not in {"key", "label"}}
+    further = {key: value for key, value in protocol.members.items() if key not in {"key", "label", _IG_BASELINE}}
     return tuple(one_line(f"{key}: {_setting(value)}") for key, value in further.items() if value not in (None, ""))
 
 

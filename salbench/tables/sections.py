@@ -1,14 +1,16 @@
 """Sections of a table: published rows as they were printed, measured rows grouped by what makes them comparable."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from salbench.metrics import METRICS
 from salbench.tables.layouts import Layout
 from salbench.tables.marks import NOT_REVIEWED, marks_of
 from salbench.tables.published import PublishedRow, PublishedSection, PublishedTable
-from salbench.tables.runs import Run, Score
+from salbench.tables.runs import NOT_RECORDED, Run, Score, short_digest
 from salbench.tables.structure import UNDEFINED, Cell, Column, Row, Section
+
+_IG = "information_gain"
 
 
 def columns_of(layout: Layout, papers: Sequence[PublishedTable], runs: Sequence[Run]) -> tuple[Column, ...]:
@@ -43,11 +45,21 @@ def _published_row(row: PublishedRow, columns: Sequence[Column]) -> Row:
     return Row(row.key, row.model, cells, marks=() if row.peer_reviewed else (NOT_REVIEWED,))
 
 
+def with_baselines(runs: Sequence[Run], columns: Sequence[Column]) -> list[Run]:
+    """The runs with their IG baseline among the protocol's details, or without any where no IG value is printed."""
+    printed = any(column.key == _IG for column in columns) and any(_IG in run.scores for run in runs)
+    if not printed:
+        return [replace(run, ig_baseline="") for run in runs]
+    said = [f"IG baseline: {run.ig_baseline or NOT_RECORDED}" for run in runs]
+    return [replace(run, details=(*run.details, text)) for run, text in zip(runs, said, strict=True)]
+
+
 def group_runs(runs: Iterable[Run]) -> list[list[Run]]:
-    """Runs that compare, together: same data set, same split, and the same protocol in every setting."""
-    groups: dict[tuple[str, str, str], list[Run]] = {}
+    """Runs that compare, together: same data set, split and ground truth, same protocol in every setting."""
+    groups: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        groups.setdefault((run.dataset, run.split, run.settings), []).append(run)
+        key = (run.dataset, run.split, run.settings, run.ig_baseline, run.fixations, run.maps)
+        groups.setdefault(key, []).append(run)
     return list(groups.values())
 
 
@@ -58,19 +70,39 @@ def measured_sections(groups: Sequence[list[Run]], columns: Sequence[Column], la
 
 
 def section_titles(groups: Sequence[list[Run]]) -> list[str]:
-    """The groups' titles: data set, split, protocol; the protocol's settings too where titles would be the same."""
-    short = [_title(group[0]) for group in groups]
-    seen = Counter(short)
-    return [
-        title if seen[title] == 1 else _title(group[0], *group[0].details)
-        for title, group in zip(short, groups, strict=True)
-    ]
+    """The groups' titles: data set, split, protocol; more of them where that would not tell the sections apart."""
+    runs = [group[0] for group in groups]
+    titles = [_title(run, *_settings(run, runs), *_ground_truth(run, runs)) for run in runs]
+    return [_numbered(title, titles[:i].count(title)) for i, title in enumerate(titles)]
 
 
 def _title(run: Run, *details: str) -> str:
     return ", ".join(
         (f"Measured: {run.dataset_title} ({run.dataset}/{run.split})", f"protocol {run.protocol_label}", *details)
     )
+
+
+def _settings(run: Run, runs: Sequence[Run]) -> Iterator[str]:
+    """What sets the run's protocol apart from those of runs that would have the same title."""
+    alike = [other for other in runs if _title(other) == _title(run)]
+    if len({other.protocol for other in alike}) > 1:
+        yield f"protocol key {run.protocol}"
+    if len({other.details for other in alike}) > 1:
+        yield from run.details
+
+
+def _ground_truth(run: Run, runs: Sequence[Run]) -> Iterator[str]:
+    """Digests of the run's ground truth, where runs on the same split have another."""
+    alike = [other for other in runs if (other.dataset, other.split) == (run.dataset, run.split)]
+    if len({other.fixations for other in alike}) > 1:
+        yield f"fixations {short_digest(run.fixations)}"
+    if len({other.maps for other in alike}) > 1:
+        yield f"maps {short_digest(run.maps)}"
+
+
+def _numbered(title: str, before: int) -> str:
+    """The title with a number where as many as `before` sections already have it, so that no two are the same."""
+    return f"{title}, {before + 1}" if before else title
 
 
 def _measured_section(group: Sequence[Run], title: str, columns: Sequence[Column], layout: Layout) -> Section:

@@ -69,7 +69,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Section:
-    """Rows that compare: one data set, split and protocol, and either published or measured."""
+    """Rows that compare: one data set, split, ground truth and protocol, and either published or measured."""
 
     title: str
     source: str

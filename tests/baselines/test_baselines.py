@@ -98,7 +98,7 @@ def test_one_viewer_has_no_human_row(tmp_path):
 @pytest.mark.parametrize("name", ["centre-prior", "humans"])
 def test_baselines_of_fixations_are_refused_for_mere_images(name, tmp_path):
     with pytest.raises(UsageError, match=name):
-        predict(name, images=tmp_path, out=tmp_path / "maps")
+        predict(name, images=tmp_path / "images", out=tmp_path / "maps")
 
 
 def test_baselines_need_no_torch():

@@ -145,6 +145,17 @@ def test_predict_goes_on_past_an_image_that_cannot_be_read(tmp_path, capsys):
     assert [path.name for path in (tmp_path / "maps").iterdir()] == ["good.png"]
 
 
+@pytest.mark.parametrize("out", [".", "sub", ".."])
+def test_predict_never_writes_over_the_images(tmp_path, monkeypatch, capsys, out):
+    images = tmp_path / "images"
+    images.mkdir()
+    Image.new("RGB", (31, 17), (9, 9, 9)).save(images / "a.png")
+    before = (images / "a.png").read_bytes()
+    monkeypatch.chdir(images)
+    assert main(["predict", "--model", "centre", "--images", ".", "-j", "1", "-o", out]) == 2
+    assert (images / "a.png").read_bytes() == before
+
+
 def test_make_folder_then_score(tmp_path, capsys):
     images = tmp_path / "images"
     images.mkdir()

@@ -150,3 +150,29 @@ def test_one_unreadable_image_costs_only_its_own_row(tmp_path, images):
         with pytest.raises(DataError, match=r"i2\.png: cannot be read as an image"):
             use()
     assert len(second.fixations()) == 1
+
+
+@pytest.mark.parametrize("rows", ["x,y\n10,20,300\n", "x,y\n1,2\n10,20,300\n"])
+def test_rows_with_more_fields_than_the_header_are_refused(tmp_path, rows):
+    """Catches pandas taking the first column for an index and shifting all others."""
+    path = tmp_path / "a.csv"
+    path.write_text(rows)
+    with pytest.raises(DataError, match=r"a\.csv"):
+        read_fixations(path)
+
+
+def test_a_comma_at_the_end_of_a_row_shifts_nothing(tmp_path):
+    (tmp_path / "a.csv").write_text("x,y\n10,20,\n")
+    fixations = read_fixations(tmp_path / "a.csv")
+    assert (fixations.x.tolist(), fixations.y.tolist()) == ([10], [20])
+
+
+def test_a_file_name_that_is_no_text_is_refused(tmp_path, images):
+    (images / "caf\udce9.png").write_bytes((images / "i2.png").read_bytes())
+    with pytest.raises(DataError, match="is not UTF-8; rename the file"):
+        image_folder(images)
+
+
+def test_data_is_refused_where_it_would_be_ignored(tmp_path):
+    with pytest.raises(UsageError, match="synthetic needs none"):
+        open_dataset("synthetic", tmp_path)

@@ -50,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_eye_positions_are_one_based_x_y_and_viewers_are_kept_apart(folder):
-    (stimulus,) = open_dataset("osie-eye", folder).stimuli("all")
+    stimulus = open_dataset("osie-eye", folder).stimuli("all")[0]
     assert stimulus.id == "1001"
     assert stimulus.size == (HEIGHT, WIDTH)
     viewers = stimulus.recorded_fixations().by_viewer()
@@ -59,7 +59,7 @@ def test_eye_positions_are_one_based_x_y_and_viewers_are_kept_apart(folder):
 
 
 def test_small_integer_cells_do_not_wrap(folder):
-    (stimulus,) = open_dataset("osie-eye", folder).stimuli("all")
+    stimulus = open_dataset("osie-eye", folder).stimuli("all")[0]
     assert stimulus.recorded_fixations().by_viewer()["2"].x.tolist() == [254.0]
 
 
@@ -87,7 +87,7 @@ def test_the_split_follows_the_hash_of_the_file_name():
 
 
 def test_the_folder_data_itself_is_accepted_too(folder):
-    assert len(open_dataset("osie-eye", folder / "data").stimuli("all")) == 1
+    assert open_dataset("osie-eye", folder / "data").stimuli("all")[0].size == (HEIGHT, WIDTH)
 
 
 def test_a_folder_without_osie_names_what_is_wanted(tmp_path):
@@ -108,7 +108,25 @@ def test_salbench_home_is_where_data_is_looked_for(folder, monkeypatch, tmp_path
     home.mkdir(parents=True)
     (home / "osie").symlink_to(folder)
     monkeypatch.setenv("SALBENCH_HOME", str(home.parent))
-    assert len(open_dataset("osie-eye").stimuli("all")) == 1
+    assert open_dataset("osie-eye").stimuli("all")[0].size == (HEIGHT, WIDTH)
+
+
+def test_a_missing_image_does_not_shift_the_split_and_is_named(folder):
+    """Catches a split cut from the files that happen to lie there: test images would leak into the training."""
+    dataset = open_dataset("osie-eye", folder)
+    assert [len(dataset.stimuli(split)) for split in ("train", "val", "test")] == [350, 50, 300]
+    with pytest.raises(DataError, match=r"1002\.jpg: no such file"):
+        dataset.stimuli("all")[1].fixations()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"coord": np.ones((2, 2))}, {"order": np.ones((4, 1))}, {"coord": np.ones((5, 1))}, {"subj": "text"}]
+)
+def test_mouse_samples_that_do_not_fit_together_are_refused(tmp_path, changes):
+    samples = {"subj": np.ones((5, 1)), "coord": np.ones((5, 2)), "order": np.ones((5, 1))} | changes
+    savemat(tmp_path / "a.mat", {"fixations": samples})
+    with pytest.raises(DataError, match=r"a\.mat"):
+        read_mouse_samples(tmp_path / "a.mat")
 
 
 @pytest.mark.data

@@ -1,5 +1,7 @@
 """Tiny scenes whose salient spot is known, and a progress that remembers."""
 
+import json
+import math
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -7,6 +9,7 @@ import numpy as np
 
 from salbench.datasets.stimulus import Stimulus
 from salbench.progress import Silent
+from salbench_models.salgan.layers import GENERATOR_SHAPES
 
 SIZE = (32, 48)
 
@@ -39,6 +42,19 @@ def scenes(count):
 def nss_at_centre(predict, number):
     saliency = np.asarray(predict(scene(number)), dtype=np.float64)
     return ((saliency - saliency.mean()) / saliency.std(ddof=1))[centre_of(number)]
+
+
+def hollow_checkpoint(path, metadata, first=b""):
+    """A checkpoint whose weights are a hole in the file, all zero but for the bytes of `first`."""
+    entries, end = {"__metadata__": metadata}, 0
+    for name, shape in GENERATOR_SHAPES.items():
+        begin, end = end, end + 4 * math.prod(shape)
+        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(entries).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text + first)
+        file.truncate(8 + len(text) + end)
 
 
 @dataclass

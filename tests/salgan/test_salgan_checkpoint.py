@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,6 +19,8 @@ from salbench_models.salgan.checkpoint import (
 from salbench_models.salgan.layers import GENERATOR_SHAPES
 from salbench_models.salgan.networks import new_generator
 from salbench_models.salgan.preprocessing import TORCHVISION
+
+from .scenes import hollow_checkpoint
 
 HEADER = Header({"loss": "bce4"}, TORCHVISION, "48x32", ("toy/train",), 3, {"nss": 1.25, "cc": None}, 7)
 
@@ -77,6 +80,12 @@ def test_a_truncated_checkpoint_is_named(checkpoint, tmp_path):
             read_header(path)
 
 
+def test_a_checkpoint_that_cannot_be_looked_for_is_named():
+    """Catches an OSError out of the look whether the file is there, as a folder closed to the user gives it."""
+    with pytest.raises(DataError, match=r"x: cannot be read \(File name too long\)"):
+        read_header(Path("x" * 1000))
+
+
 def test_other_files_are_no_checkpoint(tmp_path, vgg_file):
     """Catches another network's safetensors, and a pickle, which must never be opened as one."""
     with pytest.raises(DataError, match="not a SalGAN generator"):
@@ -119,6 +128,24 @@ def test_wrong_metadata_is_a_data_error(tmp_path, key, value):
     metadata = HEADER.as_metadata() | {key: json.dumps(value)}
     with pytest.raises(DataError, match=str(tmp_path)):
         parse_header(tmp_path, metadata)
+
+
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("epoch", "1e999"),
+        ("seed", "-1e999"),
+        ("preprocessing", '{"order": "RGB", "maximum": 1%s, "mean": [0, 0, 0], "std": [1, 1, 1]}' % ("0" * 400)),
+    ],
+)
+def test_numbers_beyond_all_bounds_are_a_data_error(tmp_path, key, text):
+    """Catches an OverflowError for a hostile file: one number is too great for an int or a float."""
+    path = tmp_path / "hostile.safetensors"
+    hollow_checkpoint(path, HEADER.as_metadata())
+    assert read_header(path).epoch == HEADER.epoch
+    hollow_checkpoint(path, HEADER.as_metadata() | {key: text})
+    with pytest.raises(DataError, match=r"hostile\.safetensors: its metadata is not a SalGAN checkpoint's \(Overflow"):
+        read_header(path)
 
 
 @pytest.mark.parametrize("key", sorted(HEADER.as_metadata()))

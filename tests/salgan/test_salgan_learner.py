@@ -120,11 +120,30 @@ def test_bf16_steps_keep_float32_weights(vgg_file, batch):
     assert {tensor.dtype for tensor in learner.generator.weights().values()} == {torch.float32}
 
 
-@pytest.mark.parametrize("name", ["tpu9000", "cuda:99"])
+@pytest.mark.parametrize("name", ["tpu9000", "cuda:99", "cuda:256", "cuda:-1", "cpu:1", "meta", "xpu", ""])
 def test_a_device_that_is_not_there_is_a_usage_error(name):
-    """Catches a RuntimeError of torch for a mistyped device."""
-    with pytest.raises(UsageError, match=f"device is '{name}'"):
+    """Catches errors of torch and Fabric for a mistyped device or one not to run on, and cuda:256, torch's cuda:0."""
+    with pytest.raises(UsageError, match=f"device is '{name}'; wanted: one that torch finds here, which are cpu"):
         torch_device(name)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_mps_is_taken_where_there_is_any(monkeypatch, there):
+    """Catches a Mac's GPU refused, and Fabric's MisconfigurationException for `--device mps` on another machine."""
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: there)
+    if there:
+        assert torch_device("mps") == torch.device("mps")
+    else:
+        with pytest.raises(UsageError, match="device is 'mps'"):
+            torch_device("mps")
+
+
+def test_cuda_is_taken_up_to_the_last_there_is(monkeypatch):
+    """Catches a second GPU refused, a third one made up, and a GPU left idle without a name."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [str(torch_device(name)) for name in ("cpu", "cuda", "cuda:1", None)] == ["cpu", "cuda", "cuda:1", "cuda"]
+    with pytest.raises(UsageError, match=r"device is 'cuda:2'; .* cpu, cuda, cuda:0, cuda:1"):
+        torch_device("cuda:2")
 
 
 def test_the_best_device_is_chosen_without_a_name():

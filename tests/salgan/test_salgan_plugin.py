@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from salbench.errors import DataError, UsageError
-from salbench.models import registry
+from salbench.models import LazyModel, registry
 from salbench_models.salgan import SalGAN
+from salbench_models.salgan.checkpoint import read_header
 
-from .scenes import scene
+from .scenes import hollow_checkpoint, scene
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +109,31 @@ def test_maps_do_not_depend_on_the_number_of_threads(finished):
 
 
 def test_a_missing_device_is_a_usage_error(finished):
-    """Catches torch's own traceback for a device that is not there."""
-    with pytest.raises(UsageError, match="device is 'cuda:99'"):
-        SalGAN(checkpoint=finished.checkpoint, device="cuda:99").predict(scene(0))
+    """Catches a run that writes an error for every stimulus, where the first look at the device tells."""
+    with pytest.raises(UsageError, match="device is 'cuda:99'") as caught:
+        SalGAN(checkpoint=finished.checkpoint, device="cuda:99")
+    assert caught.value.exit_code == 2
+
+
+def test_the_weights_load_when_asked_to(model):
+    """Catches a model that salbench does not know as lazy, so that its first map pays for the loading."""
+    assert isinstance(model, LazyModel)
+    model.load()
+    assert "predictor" in vars(model)
+
+
+def test_weights_that_cannot_be_read_are_named_on_loading(finished, tmp_path):
+    """Catches tracebacks, and maps of NaN, from a checkpoint that was damaged or removed after its header was read."""
+    path = tmp_path / "salgan.safetensors"
+    metadata = read_header(finished.checkpoint).as_metadata()
+    hollow_checkpoint(path, metadata, first=np.float32(np.nan).tobytes())
+    model = SalGAN(checkpoint=path, device="cpu")
+    with pytest.raises(DataError, match=r"salgan\.safetensors: .* holds values that are not finite"):
+        model.load()
+    with path.open("rb+") as file:
+        file.truncate(1_000_000)
+    with pytest.raises(DataError, match=r"salgan\.safetensors: not a whole safetensors file"):
+        model.load()
+    path.unlink()
+    with pytest.raises(DataError, match=r"salgan\.safetensors: no such checkpoint"):
+        model.load()

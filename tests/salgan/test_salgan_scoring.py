@@ -2,6 +2,10 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+from salbench.errors import UsageError
+
 
 def test_scores_of_salgan_do_not_depend_on_workers_or_threads(finished, tmp_path):
     """Catches sums that change with the number of threads: a 48x32 input is one where oneDNN's do."""
@@ -23,3 +27,13 @@ def test_a_run_records_what_the_checkpoint_was_trained_on(finished, tmp_path):
     run = score("synthetic", model="salgan", checkpoint=finished.checkpoint, **options)
     assert run.manifest["model"]["trained_on"] == ["toy/train"]
     assert len(run.manifest["inputs"]["checkpoint"]) == 64
+
+
+def test_a_device_that_is_not_there_costs_no_run(finished, tmp_path):
+    """Catches a bad device that only the rows of a finished run tell of."""
+    from salbench import score
+
+    options = {"split": "val", "metrics": ["nss"], "device": "meta", "out": tmp_path / "run"}
+    with pytest.raises(UsageError, match="device is 'meta'"):
+        score("synthetic", model="salgan", checkpoint=finished.checkpoint, **options)
+    assert not (tmp_path / "run").exists()

@@ -5,13 +5,17 @@ import numpy as np
 import pytest
 import torch
 
-from salbench.errors import RunError
+from salbench.atomic import replacing
+from salbench.errors import RunError, UsageError
 from salbench.models import TrainableFactory
 from salbench_models.salgan import SalGAN, SalGANConfig
 from salbench_models.salgan.checkpoint import read_header, read_weights
+from salbench_models.salgan.data import TrainingSet
 from salbench_models.salgan.encoder import vgg_weights
-from salbench_models.salgan.run_folder import Epoch, best_of
-from salbench_models.salgan.training import turns
+from salbench_models.salgan.files import prepare_folder
+from salbench_models.salgan.networks import new_discriminator
+from salbench_models.salgan.run_folder import SCRATCH, Epoch, best_of
+from salbench_models.salgan.training import MAX_SEED, turns
 
 from .scenes import Recorder, nss_at_centre, scenes
 
@@ -144,6 +148,40 @@ def test_a_killed_write_leaves_nothing_behind(finished):
     (finished.folder / ".last.safetensors.0123abcd.tmp").write_bytes(b"half")
     SalGAN.train(finished.job, finished.config)
     assert not list(finished.folder.glob(".*"))
+
+
+@pytest.mark.parametrize("name", ["state.pt", "epochs.csv", "best-content.safetensors", "epoch-1000.safetensors"])
+def test_every_half_written_file_is_known(tmp_path, name):
+    """Catches leftovers under a name that the clearing does not expect, as `replacing` makes them."""
+    with replacing(tmp_path / name) as scratch:
+        pass
+    scratch.write_bytes(b"half")
+    prepare_folder(tmp_path, SCRATCH)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_other_peoples_hidden_files_stay(tmp_path):
+    """Catches a training into one's home or working folder that removes the scratch files of other programs."""
+    names = {".editor.tmp", ".notes.0123abcd.tmp", ".last.safetensors.tmp", ".state.pt.mine.tmp", "state.pt.tmp"}
+    for name in names:
+        (tmp_path / name).touch()
+    prepare_folder(tmp_path, SCRATCH)
+    assert {path.name for path in tmp_path.iterdir()} == names
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 2**64])
+def test_a_seed_out_of_range_is_a_usage_error(make_job, run_config, tmp_path, seed):
+    """Catches a ValueError of numpy or torch, and a folder made for a training that cannot be."""
+    with pytest.raises(UsageError, match=f"seed is {seed}; wanted: 0 to 9223372036854775807"):
+        SalGAN.train(make_job(tmp_path / "out", seed=seed), run_config)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_greatest_seed_is_one_for_all_that_is_drawn():
+    """Catches a bound that leaves no room for the discriminator's seed, one more than the generator's."""
+    new_discriminator((16, 16), MAX_SEED + 1)
+    data = TrainingSet(np.zeros((2, 16, 16, 3), np.uint8), np.zeros((2, 16, 16), np.float16))
+    assert len(list(data.batches(1, MAX_SEED, 1, torch.device("cpu")))) == 2
 
 
 def test_an_output_folder_that_cannot_be_is_a_run_error(make_job, run_config, tmp_path):

@@ -116,6 +116,19 @@ def test_a_bad_map_and_a_missing_one_cost_only_their_own_rows(data, maps, tmp_pa
     assert run.summary["metrics"]["nss"]["n"] == 3
 
 
+@pytest.mark.parametrize("kind", ["dangling link", "folder", "pipe"])
+def test_a_map_that_is_no_file_costs_only_its_own_row(data, maps, tmp_path, kind):
+    (maps / "s2.png").unlink()
+    if kind == "dangling link":
+        (maps / "s2.png").symlink_to(tmp_path / "gone.png")
+    elif kind == "folder":
+        (maps / "s2.png").mkdir()
+    else:
+        os.mkfifo(maps / "s2.png")
+    run = score(data, predictions=maps, metrics=["nss"], out=tmp_path / "run")
+    assert [bool(text) for text in run.scores["error"]] == [False, False, True, False, False, False]
+
+
 def test_strict_stops_at_the_first_bad_map_and_names_it(data, maps, tmp_path):
     (maps / "s2.png").unlink()
     with pytest.raises(RunError, match=r"stimulus s2: .*no map"):
@@ -133,10 +146,8 @@ def test_an_image_without_fixations_has_nan_and_is_left_out_of_the_mean(data, ma
     (data / "fixations" / "s1.csv").write_text("x,y\n")
     run = score(data, predictions=maps, out=tmp_path / "run")
     row = run.scores.loc[1]
-    assert np.isnan(
-        row[["auc_judd", "auc_borji", "auc_shuffled", "nss", "information_gain", "cc", "emd"]].tolist()
-    ).all()
-    assert run.summary["metrics"]["nss"]["n"] == 5
+    assert np.isnan(row[list(metrics.METRICS)].tolist()).all(), "KL would be a perfect 0 against nothing"
+    assert {figures["n"] for figures in run.summary["metrics"].values()} == {5}
     assert run.summary["without_fixations"] == 1
     assert run.mean("nss") == pytest.approx(run.scores["nss"].drop(1).mean())
 
@@ -214,6 +225,73 @@ def test_a_damaged_shard_is_scored_again(data, maps, tmp_path):
     (tmp_path / "run" / "run.json").write_bytes((whole.path / "run.json").read_bytes())
     (tmp_path / "run" / "shards" / "a.jsonl").write_text('{"stimulus": "s0", "sco')
     assert score(data, predictions=maps, out=tmp_path / "run").scores.equals(whole.scores)
+
+
+class Peeker:
+    """A model that looks at what it must not see."""
+
+    card = ModelCard(name="peeker", title="Peeker")
+
+    def predict_stimulus(self, stimulus, context):
+        assert len(context.fixations) == 0
+        return np.random.default_rng(0).random(stimulus.size) + 100 * stimulus.fixation_map()
+
+
+def test_a_model_that_does_not_ask_for_the_ground_truth_cannot_reach_it(data, tmp_path):
+    run = score(data, model=Peeker(), metrics=["nss"], out=tmp_path / "run")
+    assert abs(run.mean("nss")) < 1
+
+
+class Unloadable:
+    """A model whose weights are broken."""
+
+    card = ModelCard(name="unloadable", title="Unloadable")
+
+    def load(self):
+        raise OSError("weights are gone")
+
+    def predict(self, image):
+        return image[:, :, 0]
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_model_that_cannot_be_loaded_ends_the_run_before_any_row(data, tmp_path, jobs):
+    """Catches a finished run in which every row is an error, and which the mended command takes for done."""
+    with pytest.raises(DataError, match=r"'unloadable' cannot be loaded \(OSError: weights are gone\)"):
+        score(data, model=Unloadable(), jobs=jobs, out=tmp_path / "run")
+    assert not (tmp_path / "run" / "summary.json").exists()
+    assert score(data, model="centre", metrics=["nss"], out=tmp_path / "run").errors == 0
+
+
+def test_changed_images_or_own_maps_make_another_run(data, tmp_path):
+    (data / "maps").mkdir()
+    Image.new("L", (32, 24), 5).save(data / "maps" / "s0.png")
+    score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+    Image.new("L", (32, 24), 6).save(data / "maps" / "s0.png")
+    with pytest.raises(RunError, match=r"inputs\.maps"):
+        score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+    Image.new("L", (32, 24), 5).save(data / "maps" / "s0.png")
+    Image.new("RGB", (32, 24), 6).save(data / "images" / "s0.png")
+    with pytest.raises(RunError, match=r"inputs\.images"):
+        score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+
+
+def test_asking_a_finished_run_for_its_maps_is_not_ignored(data, tmp_path):
+    score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+    with pytest.raises(RunError, match="save_maps is False there and True here"):
+        score(data, model="centre", metrics=["cc"], save_maps=True, out=tmp_path / "run")
+
+
+def test_what_a_kill_leaves_of_the_first_file_is_no_obstacle(data, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".run.json.0123abcd.tmp").touch()
+    run = score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+    assert {path.name for path in run.path.iterdir()} == {"run.json", "scores.parquet", "summary.json"}
+
+
+def test_the_run_names_the_baseline_of_information_gain(data, tmp_path):
+    run = score(data, model="centre", metrics=["information_gain"], out=tmp_path / "run")
+    assert run.manifest["protocol"]["ig_baseline"].startswith("centre prior")
 
 
 def test_saved_maps_are_the_maps_that_were_scored(data, tmp_path):
@@ -313,6 +391,10 @@ def _group_alive(group: int) -> bool:
         ({"model": "centre", "metrics": []}, UsageError, "no metric named"),
         ({"model": "centre", "protocol": "mit"}, UsageError, "Did you mean mit300"),
         ({"model": "centre", "jobs": 0}, UsageError, "at least 1"),
+        ({"model": "centre", "blur_sigma": float("nan")}, UsageError, "blur sigma is nan"),
+        ({"model": "centre", "blur_sigma": float("inf")}, UsageError, "blur sigma is inf"),
+        ({"model": "centre", "blur_sigma": -1.0}, UsageError, "blur sigma is -1"),
+        ({"model": "centre", "data": Path()}, UsageError, "needs none"),
         ({"model": "centre", "split": "test"}, UsageError, "no split 'test'. Its splits: all"),
         ({"model": "centre", "checkpoint": Path("no.safetensors")}, DataError, "no such file"),
         ({"predictions": Path("no-maps")}, DataError, "no such folder"),

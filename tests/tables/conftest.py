@@ -12,7 +12,7 @@ from run_folders import PLAN, MakeRun, score
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> MakeRun:
-    """Write a run folder: `model=`, `dataset=` and `protocol=` change those records, numbers become scores."""
+    """Write a run folder: `model=`, `dataset=`, `protocol=`, `inputs=` change those records, numbers become scores."""
 
     def make(
         name: str,
@@ -25,7 +25,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     ) -> Path:
         plan = copy.deepcopy(PLAN) | {"salbench": version}
         for record, members in changes.items():
-            plan[record] |= members
+            plan[record] = plan.get(record, {}) | members
         metrics = {key: value if isinstance(value, dict) else score(value, n=n) for key, value in scores.items()}
         folder = tmp_path / name
         folder.mkdir()

@@ -152,6 +152,110 @@ def test_what_does_not_compare_has_sections_of_its_own(make_run: MakeRun, change
     assert any("compare within a section only" in note for note in table.notes)
 
 
+A, B = "a1" * 32, "b2" * 32
+TITLE = "Measured: OSIE (eye tracking) (osie-eye/test), protocol MIT300"
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "ends", "said"),
+    [
+        ({"fixations": A}, {"fixations": B}, ("fixations a1a1a1a1", "fixations b2b2b2b2"), "different fixations"),
+        ({"fixations": A}, {}, ("fixations a1a1a1a1", "fixations not recorded"), "different or unrecorded fixations"),
+        (
+            {"fixations": A, "maps": A},
+            {"fixations": A, "maps": B},
+            ("maps a1a1a1a1", "maps b2b2b2b2"),
+            "different ground-truth maps",
+        ),
+        (
+            {"fixations": A, "maps": A},
+            {"fixations": A, "maps": None},
+            ("maps a1a1a1a1", "maps not recorded"),
+            "different or unrecorded ground-truth maps",
+        ),
+    ],
+    ids=["fixations", "no fixations", "maps", "no maps"],
+)
+def test_runs_on_different_ground_truth_never_share_a_section(
+    make_run: MakeRun, one: dict[str, str], two: dict[str, str], ends: tuple[str, str], said: str
+) -> None:
+    """Catches runs on two data folders of one name that are compared, brackets across them, or two like titles."""
+    first, second = make_run("one", {"nss": 2.0}, inputs=one), make_run("two", {"nss": 1.0}, inputs=two)
+    table = make_table([first, second], layout="4")
+    assert [section.title for section in table.sections] == [f"{TITLE}, {end}" for end in ends]
+    assert "(1.00)" not in render(table, "markdown")
+    digests = ", ".join(end.split(" ", 1)[1] for end in ends)
+    assert f"osie-eye/test: sections were measured on {said} ({digests}): their values do not compare." in table.notes
+
+
+def test_runs_on_the_same_ground_truth_share_a_section_without_digests(make_run: MakeRun) -> None:
+    """Catches digests of the model's own inputs, its maps or weights, that keep comparable runs apart."""
+    runs = [
+        make_run(name, {"nss": 1.0}, model={"key": name}, inputs={"fixations": A, "maps": B, "predictions": name})
+        for name in ("one", "two")
+    ]
+    table = make_table(runs)
+    assert [section.title for section in table.sections] == [TITLE]
+    assert not any("different" in note for note in table.notes)
+
+
+def test_digests_stand_in_titles_that_differ_anyway(make_run: MakeRun) -> None:
+    """Catches a note on two sets of fixations that leaves open which section was measured on which."""
+    one = make_run("one", {"nss": 1.0}, inputs={"fixations": A})
+    two = make_run("two", {"nss": 1.0}, inputs={"fixations": B}, dataset={"title": "My OSIE"})
+    three = make_run("three", {"nss": 1.0}, inputs={"fixations": B}, dataset={"key": "other"})
+    titles = [section.title for section in make_table([one, two, three]).sections]
+    assert ["a1a1a1a1" in title for title in titles] == [True, False, False]
+    assert ["b2b2b2b2" in title for title in titles] == [False, True, False]
+
+
+def test_no_two_sections_have_the_same_title(make_run: MakeRun) -> None:
+    """Catches like titles where digests differ past the printed letters, or protocols in nothing that is printed."""
+    runs = [
+        make_run("one", {"nss": 1.0}, inputs={"fixations": A}),
+        make_run("two", {"nss": 1.0}, inputs={"fixations": A[:-1] + "0"}),
+        make_run("three", {"nss": 1.0}, inputs={"fixations": A}, protocol={"seed": None}),
+        make_run("four", {"nss": 1.0}, inputs={"fixations": A}, protocol={"key": "mine"}),
+    ]
+    titles = [section.title for section in make_table(runs).sections]
+    assert len(set(titles)) == 4
+
+
+BASELINE = "centre prior: blurred fixations of all other images of the split"
+
+
+def test_the_ig_baseline_is_noted_where_ig_is_printed(make_run: MakeRun) -> None:
+    """Catches IG without its baseline, or the bare key ig_baseline in print."""
+    run = make_run("run", {"information_gain": 0.5, "nss": 1.0}, protocol={"ig_baseline": BASELINE})
+    for layout in ("plain", "2", "3"):
+        table = make_table([run], layout=layout)
+        assert any(f"; IG baseline: {BASELINE}; n = 300" in note for note in table.notes)
+        assert "ig_baseline" not in render(table, "markdown")
+
+
+def test_the_ig_baseline_is_not_said_where_ig_is_not_printed(make_run: MakeRun) -> None:
+    """Catches a note on a column that is not there, and old and new runs kept apart by what no column shows."""
+    old = make_run("old", {"nss": 1.0})
+    new = make_run("new", {"nss": 1.0}, protocol={"ig_baseline": BASELINE})
+    full = make_run("full", {"information_gain": 0.5, "nss": 1.0}, protocol={"ig_baseline": BASELINE})
+    for runs, layout in (([old, new], "plain"), ([old, new], "2"), ([old, full], "4")):
+        table = make_table(runs, layout=layout)
+        assert [section.title for section in table.sections] == [TITLE]
+        assert not any("baseline" in note for note in table.notes)
+
+
+@pytest.mark.parametrize("other", [{}, {"ig_baseline": None}, {"ig_baseline": ""}, {"ig_baseline": "uniform"}])
+def test_runs_with_another_or_no_ig_baseline(make_run: MakeRun, other: dict[str, str | None]) -> None:
+    """Catches a crash on older runs, and IG against one baseline compared with IG against another."""
+    new = make_run("new", {"information_gain": 0.5}, protocol={"ig_baseline": BASELINE})
+    old = make_run("old", {"information_gain": 0.9}, protocol=other)
+    baselines = (BASELINE, other.get("ig_baseline") or "not recorded")
+    table = make_table([new, old])
+    assert [section.title for section in table.sections] == [
+        f"{TITLE}, blur: 8 cycles per image, IG baseline: {baseline}" for baseline in baselines
+    ]
+
+
 def test_protocol_settings_and_version_are_noted(make_run: MakeRun) -> None:
     """Catches a table that does not say by which protocol, blur and version its figures came about."""
     notes = make_table([make_run("run", {"nss": 1.0}, version="9.8.7")]).notes

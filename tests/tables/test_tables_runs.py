@@ -76,7 +76,7 @@ PLAN_DAMAGE: dict[str, tuple[Damage, str]] = {
     "no model": (lambda plan: plan.pop("model"), "model is missing"),
     "model as text": (lambda plan: plan.update(model="SalGAN"), 'model must be an object, not "SalGAN"'),
     "no title": (lambda plan: plan["model"].pop("title"), r"model\.title is missing"),
-    "blank title": (lambda plan: plan["model"].update(title=" \n"), r"model\.title is empty"),
+    "blank key": (lambda plan: plan["model"].update(key=" \n"), r"model\.key is empty"),
     "title as number": (lambda plan: plan["model"].update(title=3), r"model\.title must be text, not 3"),
     "trained on text": (lambda plan: plan["model"].update(trained_on="a/b"), r"model\.trained_on must be a list"),
     "trained on numbers": (lambda plan: plan["model"].update(trained_on=[1]), r"model\.trained_on must be a list"),
@@ -86,6 +86,9 @@ PLAN_DAMAGE: dict[str, tuple[Damage, str]] = {
     ),
     "no split": (lambda plan: plan["dataset"].pop("split"), r"dataset\.split is missing"),
     "no protocol": (lambda plan: plan.update(protocol=None), "protocol must be an object, not null"),
+    "inputs as list": (lambda plan: plan.update(inputs=[]), "inputs must be an object"),
+    "digest as number": (lambda plan: plan.update(inputs={"fixations": 1}), r"inputs\.fixations must be text"),
+    "baseline as number": (lambda plan: plan["protocol"].update(ig_baseline=1), r"protocol\.ig_baseline must be text"),
     "no label": (lambda plan: plan["protocol"].pop("label"), r"protocol\.label is missing"),
 }
 
@@ -145,3 +148,31 @@ def test_further_members_are_ignored(run: Path) -> None:
     """Catches a reader that refuses what a later salbench of the same format adds."""
     edit(run / "run.json", lambda plan: plan.update(git={"commit": "abc"}))
     assert make_table([run]).sections[0].rows[0].model == "SalGAN"
+
+
+@pytest.mark.parametrize("package", ["salbench-models", None])
+def test_the_models_package_is_tolerated(run: Path, package: str | None) -> None:
+    """Catches a reader that refuses run.json's model.package, or wants a text where a folder of maps has null."""
+    edit(run / "run.json", lambda plan: plan["model"].update(package=package))
+    assert make_table([run]).sections[0].rows[0].model == "SalGAN"
+
+
+@pytest.mark.parametrize("blank", ["", " \n\t"])
+def test_a_blank_title_falls_back_to_the_key(run: Path, blank: str) -> None:
+    """Catches a run that scored fine with --name "", or title = "" in dataset.toml, and is then refused by table."""
+    edit(run / "run.json", lambda plan: plan["model"].update(title=blank))
+    edit(run / "run.json", lambda plan: plan["dataset"].update(title=blank))
+    edit(run / "run.json", lambda plan: plan["protocol"].update(label=blank))
+    (section,) = make_table([run]).sections
+    assert section.rows[0].model == "salgan"
+    assert section.title == "Measured: osie-eye (osie-eye/test), protocol mit300"
+
+
+@pytest.mark.parametrize(
+    "inputs", [None, {}, {"fixations": None, "maps": None}, {"predictions": "ab", "checkpoint": "cd"}]
+)
+def test_runs_without_digests_are_read(run: Path, inputs: dict[str, str | None] | None) -> None:
+    """Catches a crash or a refusal where a run records no digest of its ground truth."""
+    edit(run / "run.json", lambda plan: plan.update(inputs=inputs))
+    (section,) = make_table([run]).sections
+    assert section.title == "Measured: OSIE (eye tracking) (osie-eye/test), protocol MIT300"
