@@ -63,8 +63,7 @@ def read_header(path: Path) -> Header:
 
     Raises DataError, naming the file, where it is missing, damaged, of another format or of another network.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such checkpoint; {MEND}")
+    check_there(path)
     from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - part of the torch extra
 
     try:
@@ -76,6 +75,16 @@ def read_header(path: Path) -> Header:
         raise DataError(f"{path}: not a whole safetensors file ({error}); {MEND}") from error
     check_tensors(path, found)
     return parse_header(path, metadata)
+
+
+def check_there(path: Path) -> None:
+    """DataError unless there is a file of that name, also where nobody can tell."""
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); {MEND}") from error
+    if not there:
+        raise DataError(f"{path}: no such checkpoint; {MEND}")
 
 
 def check_tensors(path: Path, found: Mapping[str, tuple[str, tuple[int, ...]]]) -> None:
@@ -97,7 +106,7 @@ def parse_header(path: Path, metadata: Mapping[str, str]) -> Header:
         if values["format"] != FORMAT:
             raise DataError(f"{path}: checkpoint format {values['format']}, this salbench reads {FORMAT}; {MEND}")
         header = header_of(values)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, UsageError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, UsageError) as error:
         raise DataError(f"{path}: its metadata is not a SalGAN checkpoint's ({error!r}); {MEND}") from error
     return header
 

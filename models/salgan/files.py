@@ -1,5 +1,6 @@
 """The files of a training's folder: none is ever seen half written, none is written into once it has its name."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -7,14 +8,17 @@ from salbench.atomic import replacing
 from salbench.errors import RunError
 
 
-def prepare_folder(folder: Path) -> None:
-    """Make a folder, and rid it of what killed writes left. RunError where it cannot be made."""
+def prepare_folder(folder: Path, scratch: re.Pattern[str]) -> None:
+    """Make a folder, and rid it of what killed writes left: files of names that are `scratch`, and no others.
+
+    RunError where that cannot be done.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for leftover in [path for path in folder.iterdir() if scratch.fullmatch(path.name)]:
+            leftover.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"{folder} cannot be made: {error}") from error
-    for leftover in folder.glob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
+        raise RunError(f"{folder} cannot be made ready: {error}") from error
 
 
 def copy_whole(source: Path, target: Path) -> None:

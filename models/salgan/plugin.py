@@ -29,7 +29,8 @@ class SalGAN:
     """A trained SalGAN. It travels to worker processes as its path and loads its weights there on first use.
 
     `checkpoint`: a file that `salbench train salgan` wrote. `device`: a torch device, by default CUDA where there is
-    any, else the CPU. Raises UsageError without a checkpoint, DataError for a bad one or without torch.
+    any, else the CPU. Raises UsageError without a checkpoint or for a device that is not there, DataError for a bad
+    checkpoint or without torch.
     """
 
     card: ModelCard = CARD
@@ -45,17 +46,21 @@ class SalGAN:
         self.checkpoint = Path(checkpoint)
         self.device = device
         self.card = card_of(read_header(self.checkpoint).trained_on)
+        if device is not None:
+            check_device(device)
 
     def predict(self, image: RGBImage) -> SaliencyMap:
         """Saliency of an image: (H, W, 3) uint8 RGB to (H, W) float32 in 0 to 1.
 
-        Raises ShapeError or ValueRangeError for another array, DataError for a damaged checkpoint, UsageError for a
-        device that is not there.
+        Raises ShapeError or ValueRangeError for another array, else as `load` does.
         """
         return self.predictor(image)
 
     def load(self) -> None:
-        """Load the weights now. Raises as `predict` does."""
+        """Load the weights now.
+
+        Raises DataError for a checkpoint whose weights cannot be read, UsageError for a device that is not there.
+        """
         _ = self.predictor
 
     @cached_property
@@ -70,7 +75,8 @@ class SalGAN:
         """Train, or go on where an interrupted call with the same configuration stopped; the checkpoint's path.
 
         That is the epoch of the last phase with the best validation NSS, or its last epoch without validation.
-        Raises DataError for missing torch, weights or training images, RunError for a folder of another run.
+        Raises DataError for missing torch, weights or training images, RunError for a folder of another run,
+        UsageError for a device that is not there and for a seed out of range.
         """
         require_torch()
         from salbench_models.salgan.training import train  # noqa: PLC0415 - imports torch
@@ -84,6 +90,13 @@ class SalGAN:
 def card_of(trained_on: tuple[str, ...]) -> ModelCard:
     """SalGAN's card with what a checkpoint was trained on."""
     return replace(CARD, trained_on=trained_on)
+
+
+def check_device(name: str) -> None:
+    """UsageError, before anything is computed, for a device that is not there."""
+    from salbench_models.salgan.device import torch_device  # noqa: PLC0415 - imports torch
+
+    torch_device(name)
 
 
 def require_torch() -> None:

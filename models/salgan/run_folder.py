@@ -8,6 +8,7 @@ import csv
 import dataclasses
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,10 @@ LAST = "last.safetensors"
 BEST = "best.safetensors"
 BEST_CONTENT = "best-content.safetensors"
 FINAL = "salgan.safetensors"
+FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CONTENT, FINAL))
+SCRATCH = re.compile(rf"\.({FILES}|epoch-\d{{3,}}\.safetensors)\.[0-9a-f]{{8}}\.tmp")
+"""Names of the half-written files that a killed training leaves; whatever else lies in its folder is not its own."""
+
 LOSSES = ("content", "adversarial", "discriminator")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from salbench.errors import RunError
+from salbench.errors import RunError, UsageError
 from salbench.models import TrainingJob
 from salbench_models.salgan.checkpoint import Header
 from salbench_models.salgan.config import SalGANConfig
@@ -20,17 +20,20 @@ from salbench_models.salgan.data import TrainingSet, read_training_set
 from salbench_models.salgan.files import prepare_folder
 from salbench_models.salgan.inference import Predictor
 from salbench_models.salgan.learner import PREPROCESSING, Learner
-from salbench_models.salgan.run_folder import Epoch, RunFolder, Saved, best_of
+from salbench_models.salgan.run_folder import SCRATCH, Epoch, RunFolder, Saved, best_of
+
+MAX_SEED = 2**63 - 1
 
 
 def train(job: TrainingJob, config: SalGANConfig) -> Path:
     """Train, or go on from the last whole epoch in `job.out`; the path of `salgan.safetensors`.
 
     The result is the final phase's epoch of best validation NSS, or its last where `job.validate` gives no `nss`.
-    Raises DataError for unreadable weights or images, RunError for another run's folder and for a training that
-    diverged; the checkpoints of the epochs before stay.
+    Raises UsageError for a seed below 0 or from 2**63 on, DataError for unreadable weights or images, RunError for
+    another run's folder and for a training that diverged; the checkpoints of the epochs before stay.
     """
-    prepare_folder(job.out)
+    check_seed(job.seed)
+    prepare_folder(job.out, SCRATCH)
     final_phase = config.phase(config.total_epochs)
     folder = RunFolder(job.out, identity(job, config), final_phase)
     saved = folder.load()
@@ -39,6 +42,12 @@ def train(job: TrainingJob, config: SalGANConfig) -> Path:
     best = best_of(saved.history, final_phase)
     job.progress.note(f"salgan.safetensors is epoch {best.epoch}: {describe(best)}")
     return folder.publish()
+
+
+def check_seed(seed: int) -> None:
+    """UsageError for a seed that numpy or torch would not take; the discriminator's is one more than this."""
+    if not 0 <= seed <= MAX_SEED:
+        raise UsageError(f"seed is {seed}; wanted: 0 to {MAX_SEED}")
 
 
 def run_epochs(job: TrainingJob, config: SalGANConfig, folder: RunFolder, saved: Saved) -> None:
