@@ -18,7 +18,7 @@ from salbench.training import train
 
 TRAINING: dict[str, Any] = {
     "size": "64x48",
-    "epochs": 12,
+    "epochs": 24,
     "batch": 8,
     "loss": "bce4",
     "vgg_weights": "none",
