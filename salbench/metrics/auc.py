@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.errors import ShapeError, UsageError
-from salbench.maps import normalise_range, resize_to
+from salbench.maps import resize_to, scale_to_range, value_range
 from salbench.metrics.inputs import as_fixation_mask, as_indices, as_map, as_point_mask
 
 JITTER = 1e-7
@@ -35,19 +35,29 @@ def auc_judd(
     saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
     if not fixated.any():
         return np.nan
-    if jitter:
-        saliency = saliency + JITTER * np.random.default_rng(rng).random(saliency.shape)
-    normalised = normalise_range(saliency)
-    if np.isnan(normalised).all():
+    shaken = _shaken(saliency, np.random.default_rng(rng)) if jitter else saliency.copy()
+    low, high = value_range(shaken)
+    if not high > low:
         return np.nan
-    return _judd_area(normalised, fixated)
+    shaken -= low
+    shaken /= high - low
+    return _judd_area(shaken, fixated)
+
+
+def _shaken(saliency: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """A new map: the saliency map plus uniform noise in [0, 1e-7)."""
+    shaken: FloatArray = rng.random(saliency.shape)
+    shaken *= JITTER
+    shaken += saliency
+    return shaken
 
 
 def _judd_area(saliency: FloatArray, fixated: BoolArray) -> float:
+    """The area of a map that may be sorted in place."""
     thresholds = _descending(saliency[fixated])
     hits = np.arange(1, thresholds.size + 1)
     # A NaN threshold is reached by no pixel, as in a comparison with NaN.
-    reached = np.where(np.isnan(thresholds), 0, _count_at_least(saliency, thresholds))
+    reached = np.where(np.isnan(thresholds), 0, _count_at_least(saliency.ravel(), thresholds))
     negatives = saliency.size - thresholds.size
     return float(_area((reached - hits) / negatives, hits / thresholds.size))
 
@@ -58,10 +68,10 @@ def _descending(values: FloatArray) -> FloatArray:
 
 
 def _count_at_least(values: FloatArray, thresholds: FloatArray) -> IntArray:
-    """For each threshold, how many values reach it."""
-    ordered = np.sort(values, axis=None)
-    finite = ordered.size - int(np.isnan(values).sum())
-    return finite - np.searchsorted(ordered[:finite], thresholds, side="left")
+    """For each threshold, how many values reach it. Sorts the values in place."""
+    values.sort()
+    finite = values.size - int(np.isnan(values).sum()) if np.isnan(values[-1]) else values.size  # NaN sorts last
+    return finite - np.searchsorted(values[:finite], thresholds, side="left")
 
 
 def _area(false_positives: FloatArray, true_positives: FloatArray) -> FloatArray:
@@ -164,10 +174,11 @@ def _draw_without_replacement(pool: IntArray, count: int, n_splits: int, rng: np
 
 def _split_area(saliency: FloatArray, fixated: BoolArray, drawn: IntArray, step_size: float) -> float:
     """Mean area over the splits, all of which are counted at once, threshold by threshold."""
-    normalised = normalise_range(saliency)
-    if np.isnan(normalised).all():
+    low, high = value_range(saliency)
+    if not high > low:
         return np.nan
-    positives, negatives = normalised[fixated], normalised.ravel()[drawn]
+    positives = scale_to_range(saliency[fixated], low, high)
+    negatives = scale_to_range(saliency.ravel()[drawn], low, high)
     tops = np.fmax(np.fmax.reduce(positives), np.fmax.reduce(negatives, axis=0))
     thresholds = colon_descending(tops, step_size)
     true_positives = np.stack([(positives[:, None] >= t).mean(axis=0) for t in thresholds], axis=-1)

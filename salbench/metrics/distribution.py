@@ -5,7 +5,16 @@ import numpy.typing as npt
 
 from salbench.arrays import FloatArray
 from salbench.errors import UsageError
-from salbench.maps import imresize, normalise_range, normalise_sum, resize_to, standardise
+from salbench.maps import (
+    SAFE_SQUARES,
+    deviations_from_mean,
+    imresize,
+    in_blocks,
+    is_flat,
+    normalise_sum,
+    resize_to,
+    value_range,
+)
 from salbench.metrics.inputs import as_map
 from salbench.metrics.location import EPSILON
 from salbench.metrics.transport import transport_cost
@@ -21,9 +30,25 @@ def cc(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
     """
     truth = as_map(ground_truth_map, "ground_truth_map")
     saliency = resize_to(as_map(saliency_map, "saliency_map"), truth.shape)
-    if truth.size < 2:
+    if is_flat(saliency) or is_flat(truth):
         return np.nan
-    return float(np.vdot(standardise(saliency), standardise(truth)) / (truth.size - 1))
+    products = _centred_products(saliency, truth)
+    if not all(SAFE_SQUARES[0] < squares < SAFE_SQUARES[1] for squares in products[1:]):
+        ours, theirs = (deviations_from_mean(values)[0] for values in (saliency, truth))
+        products = float(np.vdot(ours, theirs)), float(np.vdot(ours, ours)), float(np.vdot(theirs, theirs))
+    together, our_squares, their_squares = products
+    return float(together / (np.sqrt(our_squares) * np.sqrt(their_squares)))
+
+
+def _centred_products(saliency: FloatArray, truth: FloatArray) -> tuple[float, float, float]:
+    """Sums over pixels of the products of deviations from the means: saliency x truth, saliency², truth²."""
+    our_mean, their_mean = saliency.mean(), truth.mean()
+    products = np.zeros(3)
+    for ours, theirs in in_blocks(saliency, truth):
+        a, b = ours - our_mean, theirs - their_mean
+        products += (a @ b, a @ a, b @ b)
+    together, our_squares, their_squares = products.tolist()
+    return together, our_squares, their_squares
 
 
 def sim(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
@@ -37,11 +62,28 @@ def sim(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
     """
     truth = as_map(ground_truth_map, "ground_truth_map")
     saliency = resize_to(as_map(saliency_map, "saliency_map"), truth.shape)
-    return float(np.minimum(_histogram(saliency), _histogram(truth)).sum())
+    ours, theirs = Histogram(saliency), Histogram(truth)
+    blocks = in_blocks(saliency, truth)
+    return float(sum(np.minimum(ours.of(some), theirs.of(others)).sum() for some, others in blocks))
 
 
-def _histogram(values: FloatArray) -> FloatArray:
-    return normalise_sum(normalise_range(values)) if np.any(values) else values
+class Histogram:
+    """A map range-normalised and divided by its sum, without a copy of the map; an all-zero map stays zero."""
+
+    def __init__(self, values: FloatArray) -> None:
+        self.low, high = value_range(values)
+        self.zero = self.low == 0 and high == 0 and not np.isnan(values.sum())
+        self.mass = np.nan
+        if high > self.low:
+            self.mass = float(sum((block - self.low).sum() for (block,) in in_blocks(values)))
+
+    def of(self, block: FloatArray) -> FloatArray:
+        """The histogram's values for some pixels of the map; NaN everywhere for a flat map that is not zero."""
+        if self.zero:
+            return np.zeros(block.shape)
+        part: FloatArray = block - self.low
+        part /= self.mass
+        return part
 
 
 def kl_divergence(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
@@ -55,9 +97,26 @@ def kl_divergence(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) 
     """
     truth = as_map(ground_truth_map, "ground_truth_map")
     saliency = _resize_non_negative(as_map(saliency_map, "saliency_map"), truth.shape)
-    p, q = normalise_sum(saliency), normalise_sum(truth)
+    our_mass, their_mass = (_mass(values) for values in (saliency, truth))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return float(np.sum(q * np.log(EPSILON + q / (p + EPSILON))))
+        blocks = in_blocks(saliency, truth)
+        return float(sum(_kl_terms(ours / our_mass, theirs / their_mass).sum() for ours, theirs in blocks))
+
+
+def _mass(values: FloatArray) -> float:
+    """What a map is divided by: its sum, or 1 for one without any mass."""
+    total = float(values.sum())
+    return 1.0 if total == 0 and not np.any(values) else total
+
+
+def _kl_terms(p: FloatArray, q: FloatArray) -> FloatArray:
+    """q * log(eps + q / (p + eps)), with the memory of p."""
+    p += EPSILON
+    np.divide(q, p, out=p)
+    p += EPSILON
+    np.log(p, out=p)
+    p *= q
+    return p
 
 
 def _resize_non_negative(values: FloatArray, size: tuple[int, int]) -> FloatArray:

@@ -20,7 +20,8 @@ def as_map(array: npt.ArrayLike, argument: str) -> FloatArray:
     """
     numbers = _numeric(array, argument)
     values = to_float(numbers)
-    if numbers.dtype.kind == "f" and np.isinf(values).any():
+    # A finite sum has no infinity in it, and is an order of magnitude quicker to make than a mask.
+    if numbers.dtype.kind == "f" and not np.isfinite(values.sum()) and np.isinf(values).any():
         raise ValueRangeError(f"{argument} holds {int(np.isinf(values).sum())} infinite values; wanted: finite or NaN")
     return values
 

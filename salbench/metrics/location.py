@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from salbench.arrays import FloatArray
-from salbench.maps import normalise_range, normalise_sum, resize_to, standardise
+from salbench.arrays import BoolArray, FloatArray
+from salbench.maps import deviations_from_mean, normalise_range, resize_to
 from salbench.metrics.inputs import as_fixation_mask, as_map
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -21,7 +21,8 @@ def nss(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike) -> float:
     """
     fixated = as_fixation_mask(fixation_map)
     saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
-    return _mean_or_nan(standardise(saliency)[fixated])
+    deviations, squares = deviations_from_mean(saliency)
+    return _mean_or_nan(deviations[fixated] / np.sqrt(squares / max(1, saliency.size - 1)))
 
 
 def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, baseline_map: npt.ArrayLike) -> float:
@@ -37,12 +38,14 @@ def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, b
     fixated = as_fixation_mask(fixation_map)
     saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
     baseline = resize_to(as_map(baseline_map, "baseline_map"), fixated.shape)
-    gains = _log2_density(saliency)[fixated] - _log2_density(baseline)[fixated]
-    return _mean_or_nan(gains)
+    return _mean_or_nan(_log2_density_at(fixated, saliency) - _log2_density_at(fixated, baseline))
 
 
-def _log2_density(values: FloatArray) -> FloatArray:
-    return np.log2(EPSILON + normalise_sum(normalise_range(values)))
+def _log2_density_at(fixated: BoolArray, values: FloatArray) -> FloatArray:
+    """log2 at the fixated pixels of the map, range-normalised and divided by its sum."""
+    normalised = normalise_range(values)
+    densities: FloatArray = normalised[fixated] / normalised.sum()
+    return np.log2(EPSILON + densities)
 
 
 def _mean_or_nan(values: FloatArray) -> float:
