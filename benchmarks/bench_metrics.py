@@ -69,7 +69,8 @@ def pysaliency_calls(saliency, fixated, others, truth, baseline):
     try:
         from pysaliency import metrics as peer
         from pysaliency.roc import general_roc
-    except ImportError:
+    except ImportError as error:
+        print(f"pysaliency is not measured: {error}")
         return {}
     rows, columns = np.nonzero(fixated)
     positives, negatives = saliency[fixated], saliency[others]

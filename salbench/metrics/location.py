@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salbench.arrays import BoolArray, FloatArray
-from salbench.maps import deviations_from_mean, normalise_range, resize_to
+from salbench.maps import SAFE_SQUARES, in_blocks, is_flat, resize_to, standardise, value_range
 from salbench.metrics.inputs import as_fixation_mask, as_map
 
 EPSILON = float(np.finfo(np.float64).eps)
@@ -21,8 +21,20 @@ def nss(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike) -> float:
     """
     fixated = as_fixation_mask(fixation_map)
     saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
-    deviations, squares = deviations_from_mean(saliency)
-    return _mean_or_nan(deviations[fixated] / np.sqrt(squares / max(1, saliency.size - 1)))
+    mean, squares = _mean_and_squares(saliency)
+    if SAFE_SQUARES[0] < squares < SAFE_SQUARES[1] and not is_flat(saliency):
+        return _mean_or_nan((saliency[fixated] - mean) / np.sqrt(squares / (saliency.size - 1)))
+    return _mean_or_nan(standardise(saliency)[fixated])
+
+
+def _mean_and_squares(values: FloatArray) -> tuple[float, float]:
+    """The mean, and the sum of the squares of the deviations from it."""
+    mean = float(values.mean())
+    squares = 0.0
+    for (block,) in in_blocks(values):
+        deviations = block - mean
+        squares += float(deviations @ deviations)
+    return mean, squares
 
 
 def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, baseline_map: npt.ArrayLike) -> float:
@@ -42,10 +54,12 @@ def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, b
 
 
 def _log2_density_at(fixated: BoolArray, values: FloatArray) -> FloatArray:
-    """log2 at the fixated pixels of the map, range-normalised and divided by its sum."""
-    normalised = normalise_range(values)
-    densities: FloatArray = normalised[fixated] / normalised.sum()
-    return np.log2(EPSILON + densities)
+    """log2 at the fixated pixels of the map, range-normalised and divided by its sum: the range itself cancels."""
+    low, high = value_range(values)
+    if not high > low:
+        return np.full(np.count_nonzero(fixated), np.nan)
+    mass = sum(float((block - low).sum()) for (block,) in in_blocks(values))
+    return np.log2(EPSILON + (values[fixated] - low) / mass)
 
 
 def _mean_or_nan(values: FloatArray) -> float:
