@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from salbench.datasets.make_folder import make_folder
     from salbench.datasets.registry import open_dataset
     from salbench.prediction import predict
+    from salbench.result_file import write_results
     from salbench.scoring.run_folder import Run, open_run
     from salbench.scoring.runner import score
     from salbench.tables import make_table, render
@@ -30,6 +31,7 @@ _PLACES = {
     "render": "salbench.tables",
     "score": "salbench.scoring.runner",
     "train": "salbench.training",
+    "write_results": "salbench.result_file",
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "render",
     "score",
     "train",
+    "write_results",
 ]
 
 

@@ -3,6 +3,7 @@
 Pillow decodes: it refuses truncated files, which OpenCV fills with grey, and tells sizes from the header alone.
 """
 
+import io
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
 MAP_FORMATS = ("png", "png16", "npy")
 COLOUR_NOISE = 3
 """How far the channels of a grey picture may differ, in 8-bit levels: JPEG's chroma rounding stays below."""
+
+Label = Path | str
+"""What an error calls the file."""
 
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
@@ -59,6 +63,21 @@ def read_map(path: Path) -> SaliencyMap:
         return _read_npz(path)
     with _opened(path) as image:
         return _as_grey(_upright(image), path)
+
+
+def decode_map(content: bytes, label: str) -> SaliencyMap:
+    """A map from the bytes of a PNG or JPEG file, as `read_map` would give it; DataError as there, naming `label`."""
+    with _decoded(io.BytesIO(content), label, formats=("PNG", "JPEG")) as image:
+        return _as_grey(_upright(image), label)
+
+
+def encode_map(saliency_map: SaliencyMap) -> bytes:
+    """A map as the bytes of a PNG file: 8-bit and 16-bit maps with their values, others stretched to 8 bits."""
+    values = np.asarray(saliency_map)
+    content = io.BytesIO()
+    exact = values.dtype in (np.uint8, np.uint16)
+    Image.fromarray(values if exact else _quantised(values, 255)).save(content, format="PNG")
+    return content.getvalue()
 
 
 def write_map(path: Path, saliency_map: SaliencyMap, form: str = "png") -> None:
@@ -128,11 +147,18 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
-    """The image behind a path. Whatever a decoder raises on a damaged file becomes a DataError that names it."""
+    """The image behind a path. DataError where there is none, or as `_decoded`."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
+    with _decoded(path, path) as image:
+        yield image
+
+
+@contextmanager
+def _decoded(source: Path | io.BytesIO, path: Label, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+    """The image in a file. Whatever a decoder raises on a damaged one becomes a DataError that names it."""
     try:
-        with _bombs_refused(), Image.open(path) as image:
+        with _bombs_refused(), Image.open(source, formats=formats) as image:
             _check_pixels(image.width * image.height, path)
             yield image
     except DataError:
@@ -167,7 +193,7 @@ def _upright(image: Image.Image) -> Image.Image:
     return image if _orientation(image) == 1 else ImageOps.exif_transpose(image)
 
 
-def _check_pixels(count: int, path: Path) -> None:
+def _check_pixels(count: int, path: Label) -> None:
     if count > MAX_PIXELS:
         raise DataError(f"{path}: {count:,} pixels; at most {MAX_PIXELS:,} are read. Scale it down")
 
@@ -181,7 +207,7 @@ def _as_rgb(image: Image.Image, path: Path) -> Image.Image:
     return opaque.convert("RGB")
 
 
-def _without_alpha(image: Image.Image, path: Path) -> Image.Image:
+def _without_alpha(image: Image.Image, path: Label) -> Image.Image:
     """The image without its alpha channel, refused where a pixel is not opaque: its colour would be a guess."""
     if not (image.mode in {"RGBA", "LA", "PA", "RGBa", "La"} or "transparency" in image.info):
         return image
@@ -191,7 +217,7 @@ def _without_alpha(image: Image.Image, path: Path) -> Image.Image:
     return coloured.convert("RGB")
 
 
-def _as_grey(image: Image.Image, path: Path) -> SaliencyMap:
+def _as_grey(image: Image.Image, path: Label) -> SaliencyMap:
     opaque = _without_alpha(image, path)
     if opaque.mode in {"1", "L", "I", "F"} or opaque.mode.startswith("I;16"):
         values = np.asarray(opaque)

@@ -19,6 +19,18 @@ class MapFolder:
         name = folder.resolve().name
         self.card = ModelCard(name=name, title=title or name, description=f"maps of the folder {name}")
 
+    def has(self, stimulus: str) -> bool:
+        """Whether there is a map for the stimulus of that id."""
+        return stimulus in self.files
+
+    def names(self, count: int) -> list[str]:
+        """The first names, to show what is there."""
+        return list(self.files)[:count]
+
+    def wanted_name(self, stimulus: str) -> str:
+        """What a file for a stimulus would be called."""
+        return f"names such as {stimulus}.png"
+
     def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
         """The map of a stimulus as stored. DataError where it is missing or unreadable."""
         del context

@@ -3,6 +3,7 @@
 import click
 
 import salbench
+from salbench.cli.audit import audit
 from salbench.cli.data import data
 from salbench.cli.demo import demo
 from salbench.cli.listing import list_
@@ -25,5 +26,5 @@ def cli() -> None:
     """
 
 
-for command in (score, predict, train, table, list_, data, demo):
+for command in (score, predict, audit, train, table, list_, data, demo):
     cli.add_command(command)

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_FOLDER, dataset_options, run_options
+from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset_options, run_options
 
 
 @click.command()
@@ -13,7 +13,7 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_FOLDER, datas
 @click.option("--split", help="Split of the data set.  [default: test, or all of a folder]")
 @click.option("--model", metavar="NAME", help="A registered model (`salbench list models`).")
 @click.option("--checkpoint", type=EXISTING_FILE, help="Weights of the model.")
-@click.option("--predictions", type=EXISTING_FOLDER, help="Folder with a map per stimulus, instead of a model.")
+@click.option("--predictions", type=EXISTING_PATH, help="Folder with a map per stimulus, or a SALICON result file.")
 @click.option("--name", help="Name of the predictions in tables.  [default: the folder's]")
 @click.option(
     "--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`)."

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from salbench.metrics import METRICS
+from salbench.protocols import PROTOCOLS
 from salbench.scoring.run_folder import Run
 
 
@@ -22,15 +23,16 @@ def summary_lines(run: Run) -> list[str]:
         f"protocol {protocol['label']} ({protocol['blur']})"
     )
     table = [["metric", "mean", "95 % interval", "n"]]
-    table += [_metric_line(key, summary["metrics"][key]) for key in manifest["metrics"]]
+    table += [_metric_line(key, summary["metrics"][key], protocol["key"]) for key in manifest["metrics"]]
     return [heading, "", *columns(table), "", *_losses(summary), f"run: {run.path}"]
 
 
-def _metric_line(key: str, figures: dict[str, Any]) -> list[str]:
+def _metric_line(key: str, figures: dict[str, Any], protocol: str) -> list[str]:
     metric = METRICS[key]
+    symbol = PROTOCOLS[protocol].symbol(key) if protocol in PROTOCOLS else metric.symbol
     interval = f"{_number(figures['ci_low'])} to {_number(figures['ci_high'])}"
     unit = f" {metric.unit}" if metric.unit else ""
-    return [f"{metric.symbol} {metric.arrow}", _number(figures["mean"]) + unit, interval, str(figures["n"])]
+    return [f"{symbol} {metric.arrow}", _number(figures["mean"]) + unit, interval, str(figures["n"])]
 
 
 def _number(value: float | None) -> str:

@@ -25,10 +25,15 @@ def image_stimulus(
     try:
         size = image_size(path)
     except DataError as error:
-        refuse = partial(_refuse, str(error))
-        return Stimulus(name, (1, 1), refuse, refuse)
+        return refused_stimulus(name, str(error))
     own_map = partial(_read_sized_map, map_file, size) if map_file is not None else None
     return Stimulus(name, size, partial(read_image, path), fixation_source, own_map, path, map_file)
+
+
+def refused_stimulus(name: str, text: str) -> Stimulus:
+    """A stimulus that cannot be used: each of its sources raises a DataError with this text."""
+    refuse = partial(_refuse, text)
+    return Stimulus(name, (1, 1), refuse, refuse)
 
 
 def _read_sized_map(path: Path, size: tuple[int, int]) -> SaliencyMap:

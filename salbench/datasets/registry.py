@@ -7,7 +7,7 @@ from pathlib import Path
 
 import platformdirs
 
-from salbench.datasets import osie, synthetic
+from salbench.datasets import osie, salicon, synthetic
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import open_folder
 from salbench.errors import DataError, UsageError
@@ -41,6 +41,13 @@ DATASETS: dict[str, DatasetRecord] = {
         ),
         DatasetRecord(
             "osie-mouse-lab", "laboratory mouse traces on OSIE's images", _OSIE_SPLITS, osie.open_mouse_lab, "osie"
+        ),
+        DatasetRecord(
+            "salicon2015",
+            "SALICON's crowd mouse positions on COCO images, the challenge's JSON files",
+            salicon.SPLITS,
+            salicon.open_salicon2015,
+            "salicon2015",
         ),
         DatasetRecord(
             "synthetic",

@@ -40,6 +40,11 @@ class Fixations:
         """Pixel row of each fixation: y rounded, halves up."""
         return np.floor(self.y + 0.5).astype(np.int64)
 
+    @property
+    def positions(self) -> IntArray:
+        """(n, 2): pixel row and column of each fixation."""
+        return np.column_stack([self.rows, self.columns])
+
     def select(self, keep: npt.NDArray[Any]) -> "Fixations":
         """The fixations that a boolean mask or an index array picks."""
         return Fixations(self.x[keep], self.y[keep], self.viewer[keep])

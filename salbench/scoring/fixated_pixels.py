@@ -1,7 +1,7 @@
 """Where all images of a split were fixated: what sAUC's negatives and the centre prior are made of."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -13,6 +13,7 @@ from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Progress
+from salbench.protocols.protocol import every_position
 
 KEPT_TOTALS = 4
 """Image sizes whose total counts stay in memory: data sets have few sizes, folders of photographs have many."""
@@ -81,24 +82,40 @@ def _scaled(
 
 @dataclass(frozen=True)
 class RecordedFixations:
-    """What the driver keeps of all fixations of a split: the fixated pixels, and a SHA-256 over everything recorded."""
+    """What the driver keeps of all fixations of a split: the fixated pixels, and a SHA-256 over everything recorded.
+
+    `counted`: the pixels of the fixations that the protocol counts; `pixels` itself where it counts all.
+    """
 
     pixels: FixatedPixels
     digest: str
+    counted: FixatedPixels
 
 
-def read_fixations(stimuli: Sequence[Stimulus], progress: Progress) -> RecordedFixations:
-    """Read every fixation once. Files that cannot be read give their stimulus an error row later."""
+def read_fixations(
+    stimuli: Sequence[Stimulus], progress: Progress, counted: Callable[[IntArray], IntArray] = every_position
+) -> RecordedFixations:
+    """Read every fixation once. Files that cannot be read give their stimulus an error row later.
+
+    `counted`: from the positions inside the frame, (n, 2), to those that the protocol counts.
+    """
     whole = hashlib.sha256()
     pixels: list[Any] = []
+    counted_pixels: list[Any] = []
     progress.start("reading fixations", len(stimuli))
     for stimulus in stimuli:
         recorded = _readable_fixations(stimulus)
         whole.update(_digest(stimulus, recorded))
-        pixels.append(None if recorded is None else _flat_pixels(recorded.within(stimulus.size), stimulus.size))
+        inside = None if recorded is None else recorded.within(stimulus.size).positions
+        pixels.append(None if inside is None else _flat_pixels(inside, stimulus.size))
+        if counted is not every_position:
+            counted_pixels.append(None if inside is None else _flat_pixels(counted(inside), stimulus.size))
         progress.advance()
     progress.finish()
-    return RecordedFixations(FixatedPixels([stimulus.size for stimulus in stimuli], pixels), whole.hexdigest())
+    sizes = [stimulus.size for stimulus in stimuli]
+    every = FixatedPixels(sizes, pixels)
+    chosen = every if counted is every_position else FixatedPixels(sizes, counted_pixels)
+    return RecordedFixations(every, whole.hexdigest(), chosen)
 
 
 def _readable_fixations(stimulus: Stimulus) -> Fixations | None:
@@ -108,8 +125,8 @@ def _readable_fixations(stimulus: Stimulus) -> Fixations | None:
         return None
 
 
-def _flat_pixels(fixations: Fixations, size: tuple[int, int]) -> Any:
-    return np.unique(fixations.rows * size[1] + fixations.columns).astype(np.int32)
+def _flat_pixels(positions: IntArray, size: tuple[int, int]) -> Any:
+    return np.unique(positions[:, 0] * size[1] + positions[:, 1]).astype(np.int32)
 
 
 def _digest(stimulus: Stimulus, fixations: Fixations | None) -> bytes:

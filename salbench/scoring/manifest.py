@@ -14,6 +14,7 @@ from salbench.datasets.stimulus import Stimulus
 from salbench.map_folder import MapFolder
 from salbench.models import Model, registry
 from salbench.protocols import Protocol
+from salbench.result_file import ResultFile
 from salbench.scoring.run_folder import FORMAT
 from salbench.scoring.stimulus_score import ModelSource
 
@@ -46,7 +47,7 @@ def describe_run(
             "label": protocol.label,
             "blur_sigma": blur_sigma,
             "blur": protocol.describe_blur(blur_sigma),
-            "ig_baseline": IG_BASELINE,
+            **({"ig_baseline": IG_BASELINE} if "information_gain" in protocol.metrics else {}),
         },
         "metrics": list(metrics),
         "seed": seed,
@@ -108,6 +109,8 @@ def _inputs(model: Model, source: ModelSource, stimuli: Sequence[Stimulus], fixa
     maps = {stimulus.id: stimulus.map_file for stimulus in stimuli}
     if any(maps.values()):
         inputs["maps"] = digest_files(maps)
+    if isinstance(model, ResultFile):
+        return inputs | {"predictions": digest_file(model.path)}
     if isinstance(model, MapFolder):
         return inputs | {"predictions": digest_files({name: model.files.get(name) for name in maps})}
     inputs["images"] = digest_files({stimulus.id: stimulus.image_file for stimulus in stimuli})

@@ -10,12 +10,12 @@ from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, RunError, UsageError
-from salbench.map_folder import MapFolder
 from salbench.maps import check_sigma
 from salbench.models import Model
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
+from salbench.result_file import open_predictions
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.manifest import describe_run
 from salbench.scoring.run_folder import MAPS, Run, RunFolder
@@ -52,10 +52,11 @@ def score(
 
     `dataset`: a registered name, a folder in the generic layout, or a Dataset; `data`: where a named one lies.
     Exactly one of `model` (a registered name or an object of the plugin contract) and `predictions` (a folder with a
-    map per stimulus; `name`: its title in tables). `metrics`: keys, by default all of the protocol. `blur_sigma`:
-    pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of processes; with more
-    than one, a script needs the usual `if __name__ == "__main__":` guard. `out`: the run folder, by default
-    `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is continued.
+    map per stimulus, or a result file of the SALICON challenge; `name`: its title in tables). `metrics`: keys, by
+    default all of the protocol. `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on
+    `jobs`, the number of processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard.
+    `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is
+    continued.
     A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
@@ -70,7 +71,7 @@ def score(
     stimuli = _listed(opened, split)
     _check_predictions(source, stimuli)
     loaded = source.load()
-    recorded = read_fixations(stimuli, listener)
+    recorded = read_fixations(stimuli, listener, rules.counted)
     manifest = describe_run(
         model=loaded,
         source=source,
@@ -95,6 +96,7 @@ def score(
     scorer = StimulusScorer(
         stimuli=stimuli,
         pixels=recorded.pixels,
+        counted=recorded.counted,
         source=source,
         protocol_key=protocol,
         metrics=keys,
@@ -172,12 +174,11 @@ def _check_predictions(source: ModelSource, stimuli: Sequence[Stimulus]) -> None
     """A folder in which no name fits is the wrong folder, not a folder with every map missing."""
     if source.folder is None:
         return
-    files = MapFolder(source.folder).files
-    if not any(stimulus.id in files for stimulus in stimuli):
-        have = ", ".join(list(files)[:3]) or "nothing"
+    maps = open_predictions(source.folder)
+    if not any(maps.has(stimulus.id) for stimulus in stimuli):
         raise DataError(
             f"{source.folder}: has no map for any of the {len(stimuli)} stimuli; "
-            f"wanted: names such as {stimuli[0].id}.png; there: {have}"
+            f"wanted: {maps.wanted_name(stimuli[0].id)}; there: {', '.join(maps.names(3)) or 'nothing'}"
         )
 
 

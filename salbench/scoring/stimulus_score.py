@@ -8,24 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
-from salbench.arrays import FloatArray, SaliencyMap
+from salbench.arrays import BoolArray, FloatArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
-from salbench.errors import DataError, SalbenchError
+from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import write_map
-from salbench.map_folder import MapFolder
 from salbench.metrics import METRICS, Truth
 from salbench.models import Context, ContextModel, Evaluation, LazyModel, Model, RepeatedModel, registry
 from salbench.protocols import GroundTruth, Protocol, find_protocol
+from salbench.protocols.protocol import every_position
+from salbench.result_file import open_predictions
 from salbench.scoring.fixated_pixels import FixatedPixels
 from salbench.scoring.randomness import generator
-
-OTHER_IMAGES = 10
-"""How many other images give sAUC's negatives."""
 
 
 @dataclass(frozen=True)
 class ModelSource:
-    """Where a model comes from, in a form that travels to a worker: a registered name, a folder, or an object."""
+    """Where a model comes from, in a form that travels to a worker: a registered name, ready maps, or an object.
+
+    `folder`: a folder of maps, or a result file of the SALICON challenge.
+    """
 
     name: str | None = None
     checkpoint: Path | None = None
@@ -39,7 +40,7 @@ class ModelSource:
         if self.given is not None:
             return self.given
         if self.folder is not None:
-            return MapFolder(self.folder, self.title)
+            return open_predictions(self.folder, self.title)
         assert self.name is not None  # noqa: S101 - narrows the type; the runner makes one of the three
         factory = registry().factory(self.name)
         with _plugin_errors(self.name):
@@ -65,6 +66,7 @@ class StimulusScorer:
     """Scores any stimulus of a split; the same in every process, so that workers differ in nothing.
 
     `blur_sigma`: pixels, None for the protocol's own blur. `maps_folder`: where predicted maps are kept, or None.
+    `counted`: the pixels of the fixations that the protocol counts, None where those are all of `pixels`.
     """
 
     stimuli: Sequence[Stimulus]
@@ -75,6 +77,7 @@ class StimulusScorer:
     blur_sigma: float | None
     seed: int
     maps_folder: Path | None = None
+    counted: FixatedPixels | None = None
     _model: Model | None = field(default=None, repr=False)
 
     @cached_property
@@ -154,11 +157,13 @@ class StimulusScorer:
 
     def _scores(self, index: int, number: int, evaluation: Evaluation, others: GroundTruth) -> dict[str, float]:
         stimulus = self.stimuli[index]
-        fixation_map = evaluation.fixations.as_map(stimulus.size)
+        positions = self.protocol.counted(evaluation.fixations.positions)
+        fixation_map = np.zeros(stimulus.size, dtype=np.bool_)
+        fixation_map[positions[:, 0], positions[:, 1]] = True
         density = self._density(stimulus, fixation_map) if Truth.DENSITY in self._needed else None
-        truth = replace(others, fixation_map=fixation_map, density=density)
+        truth = replace(others, fixation_map=fixation_map, positions=positions, density=density)
         scores = self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(index, number))
-        if not len(evaluation.fixations) and stimulus.map_source is None:
+        if not len(positions) and stimulus.map_source is None:
             # The reference gives an all-zero ground truth SIM 0 and a perfect KL 0: there is nothing to score.
             scores |= {key: np.nan for key in scores if Truth.DENSITY in METRICS[key].needs}
         infinite = [key for key, value in scores.items() if np.isinf(value)]
@@ -176,7 +181,8 @@ class StimulusScorer:
         """What comes from other images: the same for all evaluations of a stimulus."""
         return GroundTruth(
             fixation_map=np.zeros(stimulus.size, dtype=np.bool_),
-            other_map=self._other_map(index, stimulus) if Truth.OTHERS in self._needed else None,
+            other_map=self._other_map(index, stimulus),
+            other_counts=self._other_counts(index),
             baseline_map=self._baseline_map(index) if Truth.BASELINE in self._needed else None,
         )
 
@@ -185,12 +191,28 @@ class StimulusScorer:
             return stimulus.map_source()
         return self.protocol.density(fixation_map, self.blur_sigma)
 
-    def _other_map(self, index: int, stimulus: Stimulus) -> SaliencyMap:
-        """The union of the fixations of ten other images, of all where there are fewer."""
-        others = self.pixels.others_of(index)
-        count = min(OTHER_IMAGES, others.size)
+    @property
+    def _counted(self) -> FixatedPixels:
+        if self.counted is None and self.protocol.counted is not every_position:
+            raise UsageError(
+                f"protocol {self.protocol_key} does not count every fixation: read_fixations needs its rule"
+            )
+        return self.pixels if self.counted is None else self.counted
+
+    def _other_counts(self, index: int) -> FloatArray | None:
+        """How many other images have a counted fixation at each pixel, where the protocol asks for all of them."""
+        if Truth.OTHERS not in self._needed or self.protocol.other_images is not None:
+            return None
+        return self._counted.counts_of_others(index)
+
+    def _other_map(self, index: int, stimulus: Stimulus) -> BoolArray | None:
+        """The union of the fixations of some other images, all if there are fewer; None where it is not asked for."""
+        if Truth.OTHERS not in self._needed or self.protocol.other_images is None:
+            return None
+        others = self._counted.others_of(index)
+        count = min(self.protocol.other_images, others.size)
         drawn = self._rng_of(index)("other images").choice(others, size=count, replace=False)
-        return self.pixels.union(drawn.tolist(), stimulus.size)
+        return self._counted.union(drawn.tolist(), stimulus.size)
 
     def _baseline_map(self, index: int) -> FloatArray:
         """The centre prior: the blurred fixations of all other images."""

@@ -21,6 +21,7 @@ COMMANDS = [
     ["list"],
     ["data"],
     ["data", "make-folder"],
+    ["audit"],
     ["demo"],
 ]
 
@@ -32,7 +33,7 @@ def test_every_command_has_help(command, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["score"], ["predict"], ["train"], ["table"], ["data", "make-folder"]], ids=" ".join
+    "command", [["score"], ["predict"], ["train"], ["table"], ["audit"], ["data", "make-folder"]], ids=" ".join
 )
 def test_the_help_of_working_commands_shows_an_example(command, capsys):
     main([*command, "--help"])
