@@ -3,7 +3,7 @@
     python benchmarks/bench_metrics.py [--rounds N]
 
 One process, one thread, all contestants in turn in each round, medians over the rounds. The unit "sort" is np.sort of
-the map itself, which varies least between machines. pysaliency is measured where it is installed (tox -e peers).
+the map itself, which varies least between machines. pysaliency is measured where it is installed (with PyTorch and setuptools < 81, which it imports).
 """
 
 import argparse
@@ -51,7 +51,7 @@ def contestants(size):
         **dict.fromkeys(("cc", "sim", "kl_divergence", "emd"), (saliency, truth)),
     }
     calls = {"sort": {"salbench": lambda: np.sort(saliency, axis=None)}}
-    peers = pysaliency_calls(saliency, fixated, others, truth, baseline)
+    peers = pysaliency_calls(saliency, fixated, truth)
     for key, metric in metrics.METRICS.items():
         extra = {"rng": np.random.default_rng(1)} if key.startswith("auc") else {}
         port, given = getattr(loop_ports, key), arguments[key]
@@ -64,8 +64,11 @@ def contestants(size):
     return calls
 
 
-def pysaliency_calls(saliency, fixated, others, truth, baseline):
-    """pysaliency's function for each metric that it has; none where it is not installed."""
+def pysaliency_calls(saliency, fixated, truth):
+    """pysaliency's function for each metric that it has on bare maps; none where it is not installed.
+
+    Its sAUC needs its data set objects and draws nothing, so a bare ROC of gathered values would be no comparison.
+    """
     try:
         from pysaliency import metrics as peer
         from pysaliency.roc import general_roc
@@ -73,11 +76,9 @@ def pysaliency_calls(saliency, fixated, others, truth, baseline):
         print(f"pysaliency is not measured: {error}")
         return {}
     rows, columns = np.nonzero(fixated)
-    positives, negatives = saliency[fixated], saliency[others]
     return {
         "auc_judd": lambda: general_roc(saliency[fixated], saliency.ravel(), judd=1),
         "auc_borji": lambda: general_roc(saliency[fixated], saliency.ravel()),
-        "auc_shuffled": lambda: general_roc(positives, negatives),
         "nss": lambda: peer.NSS(saliency, columns, rows),
         "cc": lambda: peer.CC(saliency, truth),
         "sim": lambda: peer.SIM(saliency, truth),
