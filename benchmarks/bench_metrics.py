@@ -3,7 +3,8 @@
     python benchmarks/bench_metrics.py [--rounds N]
 
 One process, one thread, all contestants in turn in each round, medians over the rounds. The unit "sort" is np.sort of
-the map itself, which varies least between machines. pysaliency is measured where it is installed (with PyTorch and setuptools < 81, which it imports).
+the map itself, which varies least between machines. pysaliency is measured where it
+is installed (with PyTorch and setuptools < 81, which it imports).
 """
 
 import argparse
