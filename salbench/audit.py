@@ -30,10 +30,10 @@ from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.run_folder import RunFolder
-from salbench.scoring.runner import CHUNK, check_jobs
+from salbench.scoring.runner import check_jobs, check_maps_fit, listed
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer
-from salbench.scoring.workers import run_chunks
+from salbench.scoring.workers import chunks_of, run_chunks
 from salbench.tables.to_csv import safe_text
 
 AS_GIVEN = "given"
@@ -232,9 +232,9 @@ def audit(
     keys = rules.choose(metrics)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     split = split if split is not None else opened.default_split
-    stimuli, maps = opened.stimuli(split), MapFolder(Path(predictions))
+    stimuli, maps = listed(opened, split), MapFolder(Path(predictions))
     wanted = stimuli[:limit]
-    _check_maps(maps, wanted)
+    check_maps_fit(maps, maps.folder, wanted)
     recorded = read_fixations(stimuli, listener, rules.counted)
     scorer = StimulusScorer(
         stimuli=stimuli,
@@ -261,18 +261,6 @@ def audit(
         left_out={treatment.key: len(given) - len(rows[treatment.key]) for treatment in TREATMENTS},
         effects=tuple(_effects(rows, summarise(columns, seed))),
     )
-
-
-def _check_maps(maps: MapFolder, stimuli: Sequence[Stimulus]) -> None:
-    """A folder in which no name fits is the wrong folder, not a folder with every map missing."""
-    if not stimuli:
-        raise DataError("the split has no stimulus")
-    if not any(stimulus.id in maps.files for stimulus in stimuli):
-        have = ", ".join(list(maps.files)[:3]) or "nothing"
-        raise DataError(
-            f"{maps.folder}: has no map for any of the {len(stimuli)} stimuli; "
-            f"wanted: names such as {stimuli[0].id}.png; there: {have}"
-        )
 
 
 @dataclass
@@ -358,13 +346,12 @@ def _score_all(
 ) -> tuple[dict[str, dict[str, Row]], dict[str, str]]:
     """Rows by treatment and stimulus, and error texts by stimulus."""
     errors: dict[str, str] = {}
-    chunks = [list(range(i, min(i + CHUNK, count))) for i in range(0, count, CHUNK)]
     with tempfile.TemporaryDirectory(prefix="salbench-audit-") as scratch:
         stores = {key: _store(Path(scratch), key) for key in (AS_GIVEN, *(t.key for t in TREATMENTS))}
         for store in stores.values():
             store.shards.mkdir(parents=True)
         progress.start("auditing", count)
-        for chunk, failures in run_chunks(AuditChunk.of(scorer, Path(scratch)), chunks, jobs):
+        for chunk, failures in run_chunks(AuditChunk.of(scorer, Path(scratch)), chunks_of(range(count)), jobs):
             for index, text in failures:
                 errors[scorer.stimuli[index].id] = text
                 progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")

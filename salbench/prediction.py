@@ -18,9 +18,9 @@ from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
-from salbench.scoring.runner import CHUNK, check_jobs
+from salbench.scoring.runner import check_jobs
 from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
-from salbench.scoring.workers import run_chunks
+from salbench.scoring.workers import chunks_of, run_chunks
 
 
 @dataclass(frozen=True)
@@ -148,11 +148,10 @@ def _scorer(
 
 def _write_all(scorer: StimulusScorer, out: Path, form: str, jobs: int, progress: Progress) -> Predicted:
     count = len(scorer.stimuli)
-    chunks = [list(range(i, min(i + CHUNK, count))) for i in range(0, count, CHUNK)]
     errors: dict[str, str] = {}
     out.mkdir(parents=True, exist_ok=True)
     progress.start("predicting", count)
-    for chunk, failures in run_chunks(PredictChunk(scorer, out, form), chunks, jobs):
+    for chunk, failures in run_chunks(PredictChunk(scorer, out, form), chunks_of(range(count)), jobs):
         for index, text in failures:
             errors[scorer.stimuli[index].id] = text
             progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")

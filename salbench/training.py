@@ -19,7 +19,7 @@ from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
 from salbench.scoring.fixated_pixels import read_fixations
-from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
+from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, mean_of_defined
 
 
 def train(
@@ -145,11 +145,6 @@ def _validator(
         scored = [row.scores for row in rows if not row.error]
         if not scored:
             raise DataError(f"no validation stimulus could be scored; the first: {rows[0].error}")
-        return {key: _mean([scores[key] for scores in scored]) for key in protocol.metrics}
+        return {key: mean_of_defined([scores[key] for scores in scored]) for key in protocol.metrics}
 
     return validate
-
-
-def _mean(values: list[float]) -> float:
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")

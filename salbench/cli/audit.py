@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FOLDER, cores, dataset_options
+from salbench.cli.options import ANY_PATH, EXISTING_FOLDER, dataset_options, run_options
 
 if TYPE_CHECKING:
     from salbench.audit import Audit, Effect
@@ -19,22 +19,8 @@ if TYPE_CHECKING:
     "--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`)."
 )
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
-@click.option(
-    "--blur-sigma",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="PX",
-    help="Blur fixations by a Gaussian of this many pixels instead of the protocol's own way.",
-)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N stimuli of the split.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is random.")
-@click.option(
-    "--jobs",
-    "-j",
-    type=click.IntRange(min=1),
-    default=cores,
-    show_default="all cores",
-    help="Worker processes. Results do not depend on it.",
-)
+@run_options(device=False)
 @click.option("--out", "-o", type=ANY_PATH, metavar="FILE", help="Write the figures to a CSV file, too.")
 def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
     """Tell how much storing maps in 8 bits, resizing them and JPEG each move every metric.

@@ -38,8 +38,8 @@ def dataset_options(required: bool = True) -> Callable[[Command], Command]:
     )
 
 
-def run_options(jobs: bool = True) -> Callable[[Command], Command]:
-    """`--blur-sigma`, `--seed`, `--device`, and `--jobs`."""
+def run_options(jobs: bool = True, device: bool = True) -> Callable[[Command], Command]:
+    """`--blur-sigma`, `--seed`, and `--device` and `--jobs` where a command has use for them."""
     options = [
         click.option(
             "--blur-sigma",
@@ -48,8 +48,11 @@ def run_options(jobs: bool = True) -> Callable[[Command], Command]:
             help="Blur fixations by a Gaussian of this many pixels instead of the protocol's own way.",
         ),
         click.option("--seed", type=int, default=0, show_default=True, help="Seed of everything that is random."),
-        click.option("--device", help="PyTorch device, such as cpu or cuda:0.  [default: cuda if there is one]"),
     ]
+    if device:
+        options.append(
+            click.option("--device", help="PyTorch device, such as cpu or cuda:0.  [default: cuda if there is one]")
+        )
     if jobs:
         options.append(
             click.option(

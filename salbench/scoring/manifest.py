@@ -12,7 +12,7 @@ from typing import Any
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.map_folder import MapFolder
-from salbench.models import Model, registry
+from salbench.models import Model, RepeatedModel, registry
 from salbench.protocols import Protocol
 from salbench.result_file import ResultFile
 from salbench.scoring.run_folder import FORMAT
@@ -46,7 +46,7 @@ def describe_run(
             "key": protocol.key,
             "label": protocol.label,
             "blur_sigma": blur_sigma,
-            "blur": protocol.describe_blur(blur_sigma),
+            "blur": _ground_truth(model, stimuli, protocol.describe_blur(blur_sigma)),
             **({"ig_baseline": IG_BASELINE} if "information_gain" in protocol.metrics else {}),
         },
         "metrics": list(metrics),
@@ -57,6 +57,14 @@ def describe_run(
         "command": [_printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
         "versions": _versions(),
     }
+
+
+def _ground_truth(model: Model, stimuli: Sequence[Stimulus], blur: str) -> str:
+    """How continuous ground truth was made. A data set's own maps replace the blur, except for the human row."""
+    own = sum(stimulus.map_source is not None for stimulus in stimuli)
+    if not own or isinstance(model, RepeatedModel):
+        return blur
+    return f"the data set's own maps for {own} of {len(stimuli)} stimuli, else {blur}"
 
 
 def digest_file(path: Path) -> str:

@@ -15,16 +15,13 @@ from salbench.models import Model
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
-from salbench.result_file import open_predictions
+from salbench.result_file import Predictions, open_predictions
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.manifest import describe_run
 from salbench.scoring.run_folder import MAPS, Run, RunFolder
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer
-from salbench.scoring.workers import run_chunks
-
-CHUNK = 8
-"""Stimuli that a worker scores before it stores their rows: what a kill can cost, per worker."""
+from salbench.scoring.workers import chunks_of, run_chunks
 
 
 def score(
@@ -68,8 +65,9 @@ def score(
     keys = rules.choose(metrics)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     split = split if split is not None else opened.default_split
-    stimuli = _listed(opened, split)
-    _check_predictions(source, stimuli)
+    stimuli = listed(opened, split)
+    if source.folder is not None:
+        check_maps_fit(open_predictions(source.folder), source.folder, stimuli)
     loaded = source.load()
     recorded = read_fixations(stimuli, listener, rules.counted)
     manifest = describe_run(
@@ -163,21 +161,19 @@ def check_jobs(model: str | Model | None, jobs: int) -> None:
         raise UsageError(f"the model object cannot be sent to worker processes ({error}); use jobs=1") from error
 
 
-def _listed(dataset: Dataset, split: str) -> list[Stimulus]:
+def listed(dataset: Dataset, split: str) -> list[Stimulus]:
+    """The stimuli of a split. DataError where there is none."""
     stimuli = dataset.stimuli(split)
     if not stimuli:
         raise DataError(f"{dataset.key}: the split {split} has no stimulus")
     return stimuli
 
 
-def _check_predictions(source: ModelSource, stimuli: Sequence[Stimulus]) -> None:
-    """A folder in which no name fits is the wrong folder, not a folder with every map missing."""
-    if source.folder is None:
-        return
-    maps = open_predictions(source.folder)
+def check_maps_fit(maps: Predictions, where: Path, stimuli: Sequence[Stimulus]) -> None:
+    """DataError where no name fits a stimulus: that is the wrong folder, not a folder with every map missing."""
     if not any(maps.has(stimulus.id) for stimulus in stimuli):
         raise DataError(
-            f"{source.folder}: has no map for any of the {len(stimuli)} stimuli; "
+            f"{where}: has no map for any of the {len(stimuli)} stimuli; "
             f"wanted: {maps.wanted_name(stimuli[0].id)}; there: {', '.join(maps.names(3)) or 'nothing'}"
         )
 
@@ -191,10 +187,9 @@ def _score_all(folder: RunFolder, scorer: StimulusScorer, *, jobs: int, strict: 
     """The rows of all stimuli in the split's order, those of an earlier, interrupted call included."""
     stored = folder.rows()
     todo = [i for i, stimulus in enumerate(scorer.stimuli) if stimulus.id not in stored]
-    chunks = [todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK)]
     progress.start("scoring", len(scorer.stimuli), len(stored))
     work = ScoreChunk(scorer, folder, stop_at_error=strict)
-    for chunk, failures in run_chunks(work, chunks, jobs):
+    for chunk, failures in run_chunks(work, chunks_of(todo), jobs):
         for index, text in failures:
             if strict:
                 raise RunError(f"stimulus {scorer.stimuli[index].id}: {text}")

@@ -118,7 +118,7 @@ class StimulusScorer:
         scores = [self._scores(index, number, one, others) for number, one in enumerate(evaluations)]
         return Row(
             stimulus.id,
-            {key: _mean([score[key] for score in scores]) for key in self.metrics},
+            {key: mean_of_defined([score[key] for score in scores]) for key in self.metrics},
             fixations=len(fixations),
             dropped=len(recorded) - len(fixations),
         )
@@ -234,7 +234,7 @@ def _plugin_errors(name: str) -> Iterator[None]:
         raise DataError(f"model {name!r} cannot be loaded ({type(error).__name__}: {error})") from error
 
 
-def _mean(values: list[float]) -> float:
+def mean_of_defined(values: list[float]) -> float:
     """The mean of the values that are defined, NaN where none is."""
     defined = [value for value in values if not np.isnan(value)]
     return float(np.mean(defined)) if defined else np.nan

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -15,6 +15,9 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from salbench.errors import RunError, SalbenchError
+
+CHUNK = 8
+"""Stimuli that a worker finishes before it stores their results: what a kill can cost, per worker."""
 
 Chunk = list[int]
 
@@ -31,6 +34,11 @@ class ChunkWork(Protocol):
 
 _work: ChunkWork | None = None
 _failure: SalbenchError | None = None
+
+
+def chunks_of(indices: Sequence[int]) -> list[Chunk]:
+    """The indices, in their order, a worker's portion at a time."""
+    return [list(indices[start : start + CHUNK]) for start in range(0, len(indices), CHUNK)]
 
 
 def run_chunks(work: ChunkWork, chunks: list[Chunk], jobs: int) -> Iterator[tuple[Chunk, list[tuple[int, str]]]]:

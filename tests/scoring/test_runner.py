@@ -266,7 +266,8 @@ def test_a_model_that_cannot_be_loaded_ends_the_run_before_any_row(data, tmp_pat
 def test_changed_images_or_own_maps_make_another_run(data, tmp_path):
     (data / "maps").mkdir()
     Image.new("L", (32, 24), 5).save(data / "maps" / "s0.png")
-    score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+    run = score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
+    assert run.manifest["protocol"]["blur"].startswith("the data set's own maps for 1 of 6 stimuli, else MIT300")
     Image.new("L", (32, 24), 6).save(data / "maps" / "s0.png")
     with pytest.raises(RunError, match=r"inputs\.maps"):
         score(data, model="centre", metrics=["cc"], out=tmp_path / "run")
