@@ -11,17 +11,19 @@ from typing import Any
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """A scratch path in the folder of `path`; after the block it takes the place of `path`, after an error it is gone.
 
-    The data reaches the disk before the name does, so that a crash leaves the old file or the new one.
+    The data reaches the disk before the name does, so that a crash leaves the old file or the new one; not `durable`:
+    the file is whole for every process, but may be damaged after a crash of the machine, which its reader must notice.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     scratch.touch(exist_ok=False)
     try:
         yield scratch
-        _flush(scratch)
+        if durable:
+            _flush(scratch)
         scratch.replace(path)
     finally:
         scratch.unlink(missing_ok=True)

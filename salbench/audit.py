@@ -28,12 +28,13 @@ from salbench.models import Context, ModelCard
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
+from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.run_folder import RunFolder
 from salbench.scoring.runner import check_jobs, check_maps_fit, listed
 from salbench.scoring.statistics import summarise
-from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer
-from salbench.scoring.workers import chunks_of, run_chunks
+from salbench.scoring.stimulus_score import ModelSource, Numbered, Row, StimulusScorer, numbered
+from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
 from salbench.tables.to_csv import safe_text
 
 AS_GIVEN = "given"
@@ -225,6 +226,7 @@ def audit(
     """
     listener = progress or Silent()
     check_jobs(None, jobs)
+    get_ready(jobs)
     check_sigma(blur_sigma)
     if limit is not None and limit < 1:
         raise UsageError(f"limit is {limit}; wanted: at least 1")
@@ -235,9 +237,9 @@ def audit(
     stimuli, maps = listed(opened, split), MapFolder(Path(predictions))
     wanted = stimuli[:limit]
     check_maps_fit(maps, maps.folder, wanted)
-    recorded = read_fixations(stimuli, listener, rules.counted)
+    cache = open_cache()
+    recorded = read_fixations(stimuli, listener, cache, rules.counted)
     scorer = StimulusScorer(
-        stimuli=stimuli,
         pixels=recorded.pixels,
         counted=recorded.counted,
         source=ModelSource(given=maps),
@@ -245,8 +247,9 @@ def audit(
         metrics=keys,
         blur_sigma=blur_sigma,
         seed=seed,
+        cache=cache,
     )
-    rows, errors = _score_all(scorer, len(wanted), jobs, listener)
+    rows, errors = _score_all(scorer, wanted, jobs, listener)
     given = rows[AS_GIVEN]
     columns = {key: [row.scores[key] for row in given.values()] for key in keys}
     return Audit(
@@ -300,17 +303,17 @@ class AuditChunk:
         """Make both ready."""
         self.reader.prepare()
 
-    def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
-        """Index and text of the stimuli that could not be scored."""
-        failures: list[tuple[int, str]] = []
+    def __call__(self, chunk: Chunk) -> list[Failure]:
+        """The stimuli that could not be scored."""
+        failures: list[Failure] = []
         finished: dict[str, list[Row]] = {}
-        for index in chunk:
+        for one in chunk:
             try:
-                rows = self._rows(index)
+                rows = self._rows(one)
             except SalbenchError as error:
-                failures.append((index, str(error)))
+                failures.append((one.stimulus.id, str(error)))
             except Exception as error:  # an encoder may raise anything
-                failures.append((index, f"{type(error).__name__}: {error}"))
+                failures.append((one.stimulus.id, f"{type(error).__name__}: {error}"))
             else:
                 for key, row in rows.items():
                     finished.setdefault(key, []).append(row)
@@ -318,20 +321,20 @@ class AuditChunk:
             _store(self.folder, key).add(of_treatment)
         return failures
 
-    def _rows(self, index: int) -> dict[str, Row]:
+    def _rows(self, one: Numbered) -> dict[str, Row]:
         """The rows of one stimulus by treatment, those left out that have no meaning for its map."""
-        stored = self.reader.predict(index, Fixations.of_one_viewer([], []))
-        rows = {AS_GIVEN: self._row(index, stored, "as given")}
+        stored = self.reader.predict(one, Fixations.of_one_viewer([], []))
+        rows = {AS_GIVEN: self._row(one, stored, "as given")}
         values = as_map(stored, "the map")
         for treatment in TREATMENTS:
             treated = treatment.apply(values)
             if treated is not None:
-                rows[treatment.key] = self._row(index, treated, treatment.title)
+                rows[treatment.key] = self._row(one, treated, treatment.title)
         return rows
 
-    def _row(self, index: int, saliency_map: SaliencyMap, title: str) -> Row:
+    def _row(self, one: Numbered, saliency_map: SaliencyMap, title: str) -> Row:
         self.held.saliency_map = saliency_map
-        row = self.scorer.row(index)
+        row = self.scorer.row(one)
         if row.error:
             raise DataError(f"{title}: {row.error}")
         return row
@@ -342,7 +345,7 @@ def _store(folder: Path, key: str) -> RunFolder:
 
 
 def _score_all(
-    scorer: StimulusScorer, count: int, jobs: int, progress: Progress
+    scorer: StimulusScorer, stimuli: Sequence[Stimulus], jobs: int, progress: Progress
 ) -> tuple[dict[str, dict[str, Row]], dict[str, str]]:
     """Rows by treatment and stimulus, and error texts by stimulus."""
     errors: dict[str, str] = {}
@@ -350,15 +353,15 @@ def _score_all(
         stores = {key: _store(Path(scratch), key) for key in (AS_GIVEN, *(t.key for t in TREATMENTS))}
         for store in stores.values():
             store.shards.mkdir(parents=True)
-        progress.start("auditing", count)
-        for chunk, failures in run_chunks(AuditChunk.of(scorer, Path(scratch)), chunks_of(range(count)), jobs):
-            for index, text in failures:
-                errors[scorer.stimuli[index].id] = text
-                progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")
+        progress.start("auditing", len(stimuli))
+        for chunk, failures in run_chunks(AuditChunk.of(scorer, Path(scratch)), numbered(stimuli), jobs):
+            for name, text in failures:
+                errors[name] = text
+                progress.note(f"stimulus {name}: {text}")
             progress.advance(len(chunk))
         progress.finish()
         found = {key: store.rows() for key, store in stores.items()}
-    order = [stimulus.id for stimulus in scorer.stimuli[:count]]
+    order = [stimulus.id for stimulus in stimuli]
     return {key: {name: rows[name] for name in order if name in rows} for key, rows in found.items()}, errors
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from salbench.arrays import FixationMap, FloatArray, RGBImage, SaliencyMap
+from salbench.arrays import BoolArray, FixationMap, FloatArray, RGBImage, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError, UsageError
 from salbench.names import unknown_name
@@ -40,6 +40,9 @@ class ModelCard:
     needs_checkpoint: bool = False
     needs_fixations: bool = False
     """Whether the model cannot do without the fixations of the split, so that it has no map for a mere image."""
+    log_density: bool = False
+    """Whether its maps are natural logarithms of the probability that the next fixation falls on a pixel: their
+    exponentials add up to 1."""
 
 
 class SaliencyModel(Protocol):
@@ -57,14 +60,16 @@ class SaliencyModel(Protocol):
 class Context:
     """What a baseline made of fixations may use for one stimulus.
 
-    `others()`: how often each pixel of this stimulus's frame was fixated in the other images of the split, coordinates
+    `others()`: in how many other images of the split each pixel of this stimulus's frame was fixated, coordinates
     scaled to this frame, (height, width) float64.
+    `some_others(count)`: the fixation map of so many other images, drawn at random, (height, width) bool.
     `blur`: the protocol's ground-truth blur, fixation map to density.
     `fixations`: this stimulus's own fixations; empty unless the model's card says `uses_ground_truth`.
     `rng(key)`: a generator seeded by run seed, stimulus and key.
     """
 
     others: Callable[[], FloatArray]
+    some_others: Callable[[int], BoolArray]
     blur: Callable[[FixationMap], FloatArray]
     fixations: Fixations
     rng: Callable[[str], np.random.Generator]
@@ -108,6 +113,21 @@ class LazyModel(Protocol):
 
     def load(self) -> None:
         """Load everything that `predict` needs. Called once in each process that will predict, before it does."""
+
+
+@runtime_checkable
+class FittedModel(Protocol):
+    """A baseline with a few parameters that are found on the whole split before its first stimulus is scored."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The model's card."""
+
+    def fit(self, stimuli: Sequence[Stimulus], progress: Progress) -> Mapping[str, float]:
+        """Find the parameters. Called once, in the process that drives the run; what is returned goes into the run."""
+
+    def use(self, parameters: Mapping[str, float]) -> None:
+        """Take over parameters that `fit` found. Called in every process that will predict."""
 
 
 Model = SaliencyModel | ContextModel | RepeatedModel

@@ -17,10 +17,11 @@ from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
-from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
+from salbench.scoring.array_cache import open_cache
+from salbench.scoring.fixated_pixels import no_fixations, read_fixations
 from salbench.scoring.runner import check_jobs
-from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
-from salbench.scoring.workers import chunks_of, run_chunks
+from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer, numbered
+from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ def predict(
         raise UsageError(unknown_name("map format", form, MAP_FORMATS))
     check_sigma(blur_sigma)
     check_jobs(model, jobs)
+    get_ready(jobs)
     _check_apart(images, Path(out), data, split)
     weights = optional_path(checkpoint)
     if weights is not None and not weights.is_file():
@@ -72,7 +74,7 @@ def predict(
     _check_model(source.load(), with_fixations=images is None)
     stimuli = image_folder(Path(images)) if images is not None else _listed(dataset, data, split)
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
-    return _write_all(scorer, Path(out), form, jobs, listener)
+    return _write_all(scorer, stimuli, Path(out), form, jobs, listener)
 
 
 @dataclass
@@ -87,14 +89,14 @@ class PredictChunk:
         """Load the model."""
         self.scorer.prepare()
 
-    def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
-        """Index and text of the stimuli that could not be predicted."""
-        return [(index, text) for index in chunk if (text := self._written(index))]
+    def __call__(self, chunk: Chunk) -> list[Failure]:
+        """The stimuli that could not be predicted."""
+        return [(one.stimulus.id, text) for one in chunk if (text := self._written(one))]
 
-    def _written(self, index: int) -> str:
-        stimulus = self.scorer.stimuli[index]
+    def _written(self, one: Numbered) -> str:
+        stimulus = one.stimulus
         try:
-            saliency_map = self.scorer.predict(index, stimulus.fixations())
+            saliency_map = self.scorer.predict(one, stimulus.fixations())
             fitted = resize_to(as_map(saliency_map, "the model's map"), stimulus.size)
             write_map(self.out / f"{stimulus.id}{map_suffix(self.form)}", fitted, self.form)
         except SalbenchError as error:
@@ -140,21 +142,23 @@ def _scorer(
     with_fixations: bool,
 ) -> StimulusScorer:
     if with_fixations:
-        pixels = read_fixations(stimuli, progress).pixels
+        pixels = read_fixations(stimuli, progress, open_cache()).pixels
+        source = source.fitted(stimuli, progress)
     else:
-        pixels = FixatedPixels([stimulus.size for stimulus in stimuli], [None] * len(stimuli))
-    return StimulusScorer(stimuli, pixels, source, find_protocol("mit300").key, (), blur_sigma, seed)
+        pixels = no_fixations(stimuli)
+    return StimulusScorer(pixels, source, find_protocol("mit300").key, (), blur_sigma, seed)
 
 
-def _write_all(scorer: StimulusScorer, out: Path, form: str, jobs: int, progress: Progress) -> Predicted:
-    count = len(scorer.stimuli)
+def _write_all(
+    scorer: StimulusScorer, stimuli: Sequence[Stimulus], out: Path, form: str, jobs: int, progress: Progress
+) -> Predicted:
     errors: dict[str, str] = {}
     out.mkdir(parents=True, exist_ok=True)
-    progress.start("predicting", count)
-    for chunk, failures in run_chunks(PredictChunk(scorer, out, form), chunks_of(range(count)), jobs):
-        for index, text in failures:
-            errors[scorer.stimuli[index].id] = text
-            progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")
+    progress.start("predicting", len(stimuli))
+    for chunk, failures in run_chunks(PredictChunk(scorer, out, form), numbered(stimuli), jobs):
+        for name, text in failures:
+            errors[name] = text
+            progress.note(f"stimulus {name}: {text}")
         progress.advance(len(chunk))
     progress.finish()
-    return Predicted(out, count - len(errors), errors)
+    return Predicted(out, len(stimuli) - len(errors), errors)

@@ -18,8 +18,9 @@ from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
+from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
-from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, mean_of_defined
+from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, mean_of_defined, numbered
 
 
 def train(
@@ -136,15 +137,17 @@ def _validator(
     if not stimuli:
         return lambda predict: {}
     protocol = find_protocol("mit300")
-    pixels = read_fixations(stimuli, progress).pixels
+    keys = protocol.choose(None)
+    cache = open_cache()
+    pixels = read_fixations(stimuli, progress, cache).pixels
 
     def validate(predict: Callable[[RGBImage], SaliencyMap]) -> Mapping[str, float]:
         source = ModelSource(given=_GivenPredict(predict))
-        scorer = StimulusScorer(stimuli, pixels, source, protocol.key, protocol.metrics, blur_sigma, seed)
-        rows = [scorer.row(index) for index in range(len(stimuli))]
+        scorer = StimulusScorer(pixels, source, protocol.key, keys, blur_sigma, seed, cache=cache)
+        rows = [scorer.row(one) for one in numbered(stimuli)]
         scored = [row.scores for row in rows if not row.error]
         if not scored:
             raise DataError(f"no validation stimulus could be scored; the first: {rows[0].error}")
-        return {key: mean_of_defined([scores[key] for scores in scored]) for key in protocol.metrics}
+        return {key: mean_of_defined([scores[key] for scores in scored]) for key in keys}
 
     return validate

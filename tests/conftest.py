@@ -1,6 +1,7 @@
 """What every test shares: hypothesis without luck, and the way to the reference values."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from hypothesis import settings
 settings.register_profile("salbench", derandomize=True, deadline=None, max_examples=40, database=None)
 settings.load_profile("salbench")
 
+
+# Tests share a cache of their own: the user's is neither read nor filled.
+_CACHE = tempfile.TemporaryDirectory(prefix="salbench-tests-")
+os.environ["SALBENCH_CACHE"] = _CACHE.name
 
 _ASKED_FOR_DATA = bool(os.environ.get("SALBENCH_DATA"))
 

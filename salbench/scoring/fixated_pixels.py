@@ -1,10 +1,17 @@
-"""Where all images of a split were fixated: what sAUC's negatives and the centre prior are made of."""
+"""Where all images of a split were fixated: what sAUC's negatives and the centre prior are made of.
+
+The pixels lie in a file that every process maps: memory does not grow with the number of stimuli.
+"""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -14,66 +21,109 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Progress
 from salbench.protocols.protocol import every_position
+from salbench.scoring.array_cache import FOLDER_VARIABLE, ArrayCache
 
 KEPT_TOTALS = 4
 """Image sizes whose total counts stay in memory: data sets have few sizes, folders of photographs have many."""
+PIXEL = np.dtype([("pixel", "<i4"), ("times", "<i4")])
+"""A fixated pixel, flat in C order, and how often it was fixated."""
+PIECE = 1 << 16
+"""Pixels that are counted at a time."""
+
+Pixels = npt.NDArray[np.void]
 
 
 @dataclass(eq=False)
 class FixatedPixels:
     """The fixated pixels of every stimulus of a split.
 
-    `sizes[i]`: (height, width) of stimulus i; `pixels[i]`: its fixated pixels, flat in C order, each once, or None
-    where its fixations could not be read.
+    `sizes`: (n, 2) int, height and width of each stimulus. `ends`: (n + 1,) int, where each stimulus's pixels begin in
+    the file and, after it, where the last one's end. `readable`: (n,) bool, False where fixations could not be read.
+    `file`: records of type PIXEL, those of a stimulus in ascending order, each pixel once; None where there are none.
     """
 
-    sizes: Sequence[tuple[int, int]]
-    pixels: Sequence[npt.NDArray[np.int32] | None]
-    _totals: dict[tuple[int, int], FloatArray] = field(default_factory=dict, repr=False)
+    sizes: IntArray
+    ends: IntArray
+    readable: BoolArray
+    file: Path | None
+    _totals: dict[tuple[tuple[int, int], bool], FloatArray] = field(default_factory=dict, init=False, repr=False)
+
+    def __getstate__(self) -> dict[str, object]:
+        """Without what each process makes for itself."""
+        names = ("sizes", "ends", "readable", "file")
+        return {name: getattr(self, name) for name in names} | {"_totals": {}}
+
+    def size(self, index: int) -> tuple[int, int]:
+        """(height, width) of a stimulus."""
+        return int(self.sizes[index, 0]), int(self.sizes[index, 1])
+
+    def of(self, index: int) -> Pixels:
+        """The fixated pixels of one stimulus: records of type PIXEL."""
+        return np.asarray(self._records[self.ends[index] : self.ends[index + 1]])
 
     def others_of(self, index: int) -> IntArray:
         """The stimuli that may serve as other images of one: all readable ones but itself."""
-        others: IntArray = self._readable[self._readable != index]
+        readable = np.flatnonzero(self.readable)
+        others: IntArray = readable[readable != index]
         return others
 
     @cached_property
-    def _readable(self) -> IntArray:
-        return np.array([i for i, pixels in enumerate(self.pixels) if pixels is not None], dtype=np.int64)
+    def _records(self) -> Pixels:
+        if self.file is None or self.file.stat().st_size == 0:  # an empty file cannot be mapped
+            return np.zeros(0, PIXEL)
+        return np.memmap(self.file, PIXEL, mode="r")
 
-    def counts_of_others(self, index: int) -> FloatArray:
+    def counts_of_others(self, index: int, *, repeats: bool = False) -> FloatArray:
         """How many other images were fixated at each pixel of stimulus `index`: (height, width) float64.
 
-        Coordinates of images of another size are scaled to this one.
+        `repeats`: how many of their fixations fell there instead. Coordinates of images of another size are scaled to
+        this one.
         """
-        size = self.sizes[index]
-        if size not in self._totals:
+        counts = self.counts_of_all(self.size(index), repeats=repeats).copy()
+        own = self.of(index)
+        counts.ravel()[own["pixel"]] -= own["times"] if repeats else 1
+        return counts
+
+    def counts_of_all(self, size: tuple[int, int], *, repeats: bool = False) -> FloatArray:
+        """The same for all images, in a frame of any (height, width). Not to be changed: it is kept."""
+        if (size, repeats) not in self._totals:
             if len(self._totals) >= KEPT_TOTALS:
                 self._totals.clear()
-            self._totals[size] = self._counts(range(len(self.sizes)), size)
-        own = self.pixels[index]
-        counts = self._totals[size].copy()
-        if own is not None:
-            counts.ravel()[own] -= 1
-        return counts
+            self._totals[size, repeats] = self._counts(range(len(self.sizes)), size, repeats=repeats)
+        return self._totals[size, repeats]
 
     def union(self, indices: Iterable[int], size: tuple[int, int]) -> BoolArray:
         """(height, width) bool, True where at least one of the stimuli was fixated, coordinates scaled to `size`."""
-        return self._counts(indices, size) > 0
+        return self._counts(indices, size, repeats=False) > 0
 
-    def _counts(self, indices: Iterable[int], size: tuple[int, int]) -> FloatArray:
-        readable = ((self.pixels[index], self.sizes[index]) for index in indices)
-        scaled = [_scaled(pixels, own_size, size) for pixels, own_size in readable if pixels is not None]
-        every = np.concatenate([np.zeros(0, dtype=np.int64), *scaled])
-        return np.bincount(every, minlength=size[0] * size[1]).astype(np.float64).reshape(size)
+    def _counts(self, indices: Iterable[int], size: tuple[int, int], *, repeats: bool) -> FloatArray:
+        counts = np.zeros(size[0] * size[1])
+        for pixels, times in self._scaled_pieces(indices, size):
+            counts += np.bincount(pixels, times if repeats else None, minlength=counts.size)
+        return counts.reshape(size)
+
+    def _scaled_pieces(self, indices: Iterable[int], size: tuple[int, int]) -> Iterator[tuple[IntArray, IntArray]]:
+        """The pixels of stimuli in a frame of `size`, and how often each was fixated, many stimuli at a time."""
+        pixels: list[IntArray] = []
+        times: list[IntArray] = []
+        held = 0
+        for index in indices:
+            own = self.of(index)
+            pixels.append(_scaled(own["pixel"].astype(np.int64), self.size(index), size))
+            times.append(own["times"].astype(np.int64))
+            held += len(own)
+            if held >= PIECE:
+                yield np.concatenate(pixels), np.concatenate(times)
+                pixels, times, held = [], [], 0
+        if pixels:
+            yield np.concatenate(pixels), np.concatenate(times)
 
 
-def _scaled(
-    pixels: npt.NDArray[np.int32], size: tuple[int, int], target: tuple[int, int]
-) -> npt.NDArray[np.integer[Any]]:
+def _scaled(pixels: IntArray, size: tuple[int, int], target: tuple[int, int]) -> IntArray:
     """Flat pixels of a frame as flat pixels of another: the middle of a pixel falls into the pixel that it becomes."""
     if size == target:
         return pixels
-    rows, columns = np.divmod(pixels.astype(np.int64), size[1])
+    rows, columns = np.divmod(pixels, size[1])
     new_rows = (2 * rows + 1) * target[0] // (2 * size[0])
     new_columns = (2 * columns + 1) * target[1] // (2 * size[1])
     scaled: IntArray = new_rows * target[1] + new_columns
@@ -82,7 +132,7 @@ def _scaled(
 
 @dataclass(frozen=True)
 class RecordedFixations:
-    """What the driver keeps of all fixations of a split: the fixated pixels, and a SHA-256 over everything recorded.
+    """All fixations of a split: the fixated pixels, and a SHA-256 over everything recorded.
 
     `counted`: the pixels of the fixations that the protocol counts; `pixels` itself where it counts all.
     """
@@ -92,30 +142,104 @@ class RecordedFixations:
     counted: FixatedPixels
 
 
+def no_fixations(stimuli: Sequence[Stimulus]) -> FixatedPixels:
+    """The fixated pixels of mere images: none."""
+    sizes = np.array([stimulus.size for stimulus in stimuli], dtype=np.int64).reshape(-1, 2)
+    ends = np.zeros(len(stimuli) + 1, dtype=np.int64)
+    return FixatedPixels(sizes, ends, np.zeros(len(stimuli), dtype=np.bool_), None)
+
+
 def read_fixations(
-    stimuli: Sequence[Stimulus], progress: Progress, counted: Callable[[IntArray], IntArray] = every_position
+    stimuli: Sequence[Stimulus],
+    progress: Progress,
+    cache: ArrayCache,
+    counted: Callable[[IntArray], IntArray] = every_position,
 ) -> RecordedFixations:
     """Read every fixation once. Files that cannot be read give their stimulus an error row later.
 
-    `counted`: from the positions inside the frame, (n, 2), to those that the protocol counts.
+    `cache`: where the pixels are kept. `counted`: from the positions inside the frame, (n, 2), to those that the
+    protocol counts.
     """
     whole = hashlib.sha256()
-    pixels: list[Any] = []
-    counted_pixels: list[Any] = []
-    progress.start("reading fixations", len(stimuli))
-    for stimulus in stimuli:
-        recorded = _readable_fixations(stimulus)
-        whole.update(_digest(stimulus, recorded))
-        inside = None if recorded is None else recorded.within(stimulus.size).positions
-        pixels.append(None if inside is None else _flat_pixels(inside, stimulus.size))
-        if counted is not every_position:
-            counted_pixels.append(None if inside is None else _flat_pixels(counted(inside), stimulus.size))
-        progress.advance()
-    progress.finish()
-    sizes = [stimulus.size for stimulus in stimuli]
-    every = FixatedPixels(sizes, pixels)
-    chosen = every if counted is every_position else FixatedPixels(sizes, counted_pixels)
-    return RecordedFixations(every, whole.hexdigest(), chosen)
+    rules = [every_position] if counted is every_position else [every_position, counted]
+    with _tables([rule.__name__ for rule in rules], cache) as tables:
+        progress.start("reading fixations", len(stimuli))
+        for stimulus in stimuli:
+            recorded = _readable_fixations(stimulus)
+            whole.update(_digest(stimulus, recorded))
+            inside = None if recorded is None else recorded.within(stimulus.size).positions
+            for table, rule in zip(tables, rules, strict=True):
+                table.add(stimulus.size, None if inside is None else rule(inside))
+            progress.advance()
+        progress.finish()
+        digest = whole.hexdigest()
+        found = [table.finish(digest) for table in tables]
+    return RecordedFixations(found[0], digest, found[-1])
+
+
+class _Table:
+    """Fixated pixels on their way into a file."""
+
+    def __init__(self, file: IO[bytes], path: Path, rule: str, cache: ArrayCache) -> None:
+        self.file, self.path, self.rule, self.cache = file, path, rule, cache
+        self.sizes: list[tuple[int, int]] = []
+        self.counts: list[int] = []
+        self.readable: list[bool] = []
+
+    def add(self, size: tuple[int, int], positions: IntArray | None) -> None:
+        """The next stimulus; None where its fixations could not be read."""
+        records = np.zeros(0, PIXEL) if positions is None else _records(positions, size)
+        with _disk_errors(self.cache):
+            self.file.write(records.tobytes())
+        self.sizes.append(size)
+        self.counts.append(len(records))
+        self.readable.append(positions is not None)
+
+    def finish(self, digest: str) -> FixatedPixels:
+        """Give the file the name that its content has earned."""
+        key = hashlib.sha256(f"fixated pixels\0{self.rule}\0{digest}".encode()).hexdigest()
+        path = self.cache.path(key, ".pixels")
+        with _disk_errors(self.cache):
+            self.file.close()
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.replace(path)
+        ends = np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
+        sizes = np.array(self.sizes, dtype=np.int64).reshape(-1, 2)
+        return FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), path)
+
+
+@contextmanager
+def _tables(rules: Sequence[str], cache: ArrayCache) -> Iterator[list[_Table]]:
+    """Tables whose files are gone where they are not finished."""
+    tables: list[_Table] = []
+    try:
+        for rule in rules:
+            with _disk_errors(cache):
+                handle, name = tempfile.mkstemp(prefix=".pixels-", suffix=".tmp", dir=cache.folder)
+            tables.append(_Table(os.fdopen(handle, "wb"), Path(name), rule, cache))
+        yield tables
+    finally:
+        for table in tables:
+            with suppress(OSError):
+                table.file.close()
+            table.path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _disk_errors(cache: ArrayCache) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(
+            f"{cache.folder}: cannot be written ({error}); name another folder in {FOLDER_VARIABLE}"
+        ) from error
+
+
+def _records(positions: IntArray, size: tuple[int, int]) -> Pixels:
+    pixels, times = np.unique(positions[:, 0] * size[1] + positions[:, 1], return_counts=True)
+    records = np.zeros(len(pixels), PIXEL)
+    records["pixel"], records["times"] = pixels, times
+    return records
 
 
 def _readable_fixations(stimulus: Stimulus) -> Fixations | None:
@@ -123,10 +247,6 @@ def _readable_fixations(stimulus: Stimulus) -> Fixations | None:
         return stimulus.recorded_fixations()
     except DataError:
         return None
-
-
-def _flat_pixels(positions: IntArray, size: tuple[int, int]) -> Any:
-    return np.unique(positions[:, 0] * size[1] + positions[:, 1]).astype(np.int32)
 
 
 def _digest(stimulus: Stimulus, fixations: Fixations | None) -> bytes:

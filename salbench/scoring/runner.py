@@ -16,12 +16,13 @@ from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.result_file import Predictions, open_predictions
+from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.manifest import describe_run
 from salbench.scoring.run_folder import MAPS, Run, RunFolder
 from salbench.scoring.statistics import summarise
-from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer
-from salbench.scoring.workers import chunks_of, run_chunks
+from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer, numbered
+from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
 
 
 def score(
@@ -60,6 +61,7 @@ def score(
     listener = progress or Silent()
     check_jobs(model, jobs)
     check_sigma(blur_sigma)
+    get_ready(jobs)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device)
     rules = find_protocol(protocol)
     keys = rules.choose(metrics)
@@ -68,8 +70,11 @@ def score(
     stimuli = listed(opened, split)
     if source.folder is not None:
         check_maps_fit(open_predictions(source.folder), source.folder, stimuli)
+    cache = open_cache()
+    cache.trim()
+    recorded = read_fixations(stimuli, listener, cache, rules.counted)
+    source = source.fitted(stimuli, listener)
     loaded = source.load()
-    recorded = read_fixations(stimuli, listener, rules.counted)
     manifest = describe_run(
         model=loaded,
         source=source,
@@ -92,7 +97,6 @@ def score(
         return run
     _note_few_others(len(stimuli), keys, listener)
     scorer = StimulusScorer(
-        stimuli=stimuli,
         pixels=recorded.pixels,
         counted=recorded.counted,
         source=source,
@@ -101,8 +105,9 @@ def score(
         blur_sigma=blur_sigma,
         seed=seed,
         maps_folder=folder.path / MAPS if save_maps else None,
+        cache=cache,
     )
-    rows = _score_all(folder, scorer, jobs=jobs, strict=strict, progress=listener)
+    rows = _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
     return folder.finish(rows, keys, _summary(rows, keys, seed))
 
 
@@ -118,17 +123,17 @@ class ScoreChunk:
         """Load the model."""
         self.scorer.prepare()
 
-    def __call__(self, chunk: list[int]) -> list[tuple[int, str]]:
-        """Index and text of the stimuli that could not be scored."""
+    def __call__(self, chunk: Chunk) -> list[Failure]:
+        """The stimuli that could not be scored."""
         rows: list[Row] = []
-        for index in chunk:
-            row = self.scorer.row(index)
+        for one in chunk:
+            row = self.scorer.row(one)
             if row.error and self.stop_at_error:
                 self.folder.add(rows)
-                return [(index, row.error)]
+                return [(row.stimulus, row.error)]
             rows.append(row)
         self.folder.add(rows)
-        return [(index, row.error) for index, row in zip(chunk, rows, strict=True) if row.error]
+        return [(row.stimulus, row.error) for row in rows if row.error]
 
 
 def _source(
@@ -183,21 +188,28 @@ def _note_few_others(count: int, keys: Sequence[str], progress: Progress) -> Non
         progress.note("warning: a split of one stimulus has no other images; sAUC and IG are undefined")
 
 
-def _score_all(folder: RunFolder, scorer: StimulusScorer, *, jobs: int, strict: bool, progress: Progress) -> list[Row]:
+def _score_all(
+    folder: RunFolder,
+    scorer: StimulusScorer,
+    stimuli: Sequence[Stimulus],
+    *,
+    jobs: int,
+    strict: bool,
+    progress: Progress,
+) -> list[Row]:
     """The rows of all stimuli in the split's order, those of an earlier, interrupted call included."""
     stored = folder.rows()
-    todo = [i for i, stimulus in enumerate(scorer.stimuli) if stimulus.id not in stored]
-    progress.start("scoring", len(scorer.stimuli), len(stored))
-    work = ScoreChunk(scorer, folder, stop_at_error=strict)
-    for chunk, failures in run_chunks(work, chunks_of(todo), jobs):
-        for index, text in failures:
+    todo = [one for one in numbered(stimuli) if one.stimulus.id not in stored]
+    progress.start("scoring", len(stimuli), len(stored))
+    for chunk, failures in run_chunks(ScoreChunk(scorer, folder, stop_at_error=strict), todo, jobs):
+        for name, text in failures:
             if strict:
-                raise RunError(f"stimulus {scorer.stimuli[index].id}: {text}")
-            progress.note(f"stimulus {scorer.stimuli[index].id}: {text}")
+                raise RunError(f"stimulus {name}: {text}")
+            progress.note(f"stimulus {name}: {text}")
         progress.advance(len(chunk))
     progress.finish()
     found = folder.rows()
-    return [found[stimulus.id] for stimulus in scorer.stimuli]
+    return [found[stimulus.id] for stimulus in stimuli]
 
 
 def _summary(rows: Sequence[Row], keys: Sequence[str], seed: int) -> dict[str, Any]:

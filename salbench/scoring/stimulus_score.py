@@ -1,6 +1,7 @@
 """The work of one stimulus: ask the model, prepare the ground truth, compute the metrics, and give one row."""
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
@@ -8,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
+from salbench import __version__
 from salbench.arrays import BoolArray, FloatArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import write_map
 from salbench.metrics import METRICS, Truth
-from salbench.models import Context, ContextModel, Evaluation, LazyModel, Model, RepeatedModel, registry
+from salbench.models import Context, ContextModel, Evaluation, FittedModel, LazyModel, Model, RepeatedModel, registry
+from salbench.progress import Progress
 from salbench.protocols import GroundTruth, Protocol, find_protocol
 from salbench.protocols.protocol import every_position
 from salbench.result_file import open_predictions
+from salbench.scoring.array_cache import ArrayCache
 from salbench.scoring.fixated_pixels import FixatedPixels
 from salbench.scoring.randomness import generator
 
@@ -25,7 +29,7 @@ from salbench.scoring.randomness import generator
 class ModelSource:
     """Where a model comes from, in a form that travels to a worker: a registered name, ready maps, or an object.
 
-    `folder`: a folder of maps, or a result file of the SALICON challenge.
+    `folder`: a folder of maps, or a result file of the SALICON challenge. `parameters`: those of a FittedModel.
     """
 
     name: str | None = None
@@ -34,9 +38,24 @@ class ModelSource:
     folder: Path | None = None
     title: str | None = None
     given: Model | None = None
+    parameters: Mapping[str, float] | None = None
 
     def load(self) -> Model:
         """The model, ready to predict. DataError where a plugin's constructor raises anything but a SalbenchError."""
+        model = self._made()
+        if self.parameters is not None and isinstance(model, FittedModel):
+            model.use(self.parameters)
+        return model
+
+    def fitted(self, stimuli: Sequence[Stimulus], progress: Progress) -> "ModelSource":
+        """The same source with the parameters that its model finds on a split; itself for a model that finds none."""
+        model = self.load()
+        if not isinstance(model, FittedModel):
+            return self
+        with _plugin_errors(model.card.name):
+            return replace(self, parameters=dict(model.fit(stimuli, progress)))
+
+    def _made(self) -> Model:
         if self.given is not None:
             return self.given
         if self.folder is not None:
@@ -61,15 +80,28 @@ class Row:
     dropped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A stimulus and its place in the split."""
+
+    index: int
+    stimulus: Stimulus
+
+
+def numbered(stimuli: Sequence[Stimulus]) -> list[Numbered]:
+    """The stimuli of a split with their places."""
+    return [Numbered(index, stimulus) for index, stimulus in enumerate(stimuli)]
+
+
 @dataclass
 class StimulusScorer:
     """Scores any stimulus of a split; the same in every process, so that workers differ in nothing.
 
     `blur_sigma`: pixels, None for the protocol's own blur. `maps_folder`: where predicted maps are kept, or None.
-    `counted`: the pixels of the fixations that the protocol counts, None where those are all of `pixels`.
+    `counted`: the pixels of the fixations that the protocol counts, None where those are all of `pixels`. `cache`:
+    where ground-truth maps are kept, None for nowhere.
     """
 
-    stimuli: Sequence[Stimulus]
     pixels: FixatedPixels
     source: ModelSource
     protocol_key: str
@@ -78,6 +110,7 @@ class StimulusScorer:
     seed: int
     maps_folder: Path | None = None
     counted: FixatedPixels | None = None
+    cache: ArrayCache | None = None
     _model: Model | None = field(default=None, repr=False)
 
     @cached_property
@@ -99,46 +132,45 @@ class StimulusScorer:
             with _plugin_errors(model.card.name):
                 model.load()
 
-    def row(self, index: int) -> Row:
+    def row(self, one: Numbered) -> Row:
         """The row of one stimulus. Whatever goes wrong with it is told in the row and costs no other stimulus."""
-        stimulus = self.stimuli[index]
         try:
-            return self._scored(index, stimulus)
+            return self._scored(one)
         except SalbenchError as error:
             text = str(error)
         except Exception as error:  # a plugin may raise anything
             text = f"{type(error).__name__}: {error}"
-        return Row(stimulus.id, dict.fromkeys(self.metrics, np.nan), error=text)
+        return Row(one.stimulus.id, dict.fromkeys(self.metrics, np.nan), error=text)
 
-    def _scored(self, index: int, stimulus: Stimulus) -> Row:
-        recorded = stimulus.recorded_fixations()
-        fixations = recorded.within(stimulus.size)
-        evaluations = self._evaluations(index, stimulus, fixations)
-        others = self._comparison(index, stimulus)
-        scores = [self._scores(index, number, one, others) for number, one in enumerate(evaluations)]
+    def _scored(self, one: Numbered) -> Row:
+        recorded = one.stimulus.recorded_fixations()
+        fixations = recorded.within(one.stimulus.size)
+        evaluations = self._evaluations(one, fixations)
+        others = self._comparison(one)
+        scores = [self._scores(one, number, evaluation, others) for number, evaluation in enumerate(evaluations)]
         return Row(
-            stimulus.id,
+            one.stimulus.id,
             {key: mean_of_defined([score[key] for score in scores]) for key in self.metrics},
             fixations=len(fixations),
             dropped=len(recorded) - len(fixations),
         )
 
-    def _evaluations(self, index: int, stimulus: Stimulus, fixations: Fixations) -> list[Evaluation]:
+    def _evaluations(self, one: Numbered, fixations: Fixations) -> list[Evaluation]:
         if isinstance(self.model, RepeatedModel):
-            return list(self.model.evaluations(self._shown(stimulus), self._context(index, fixations)))
-        saliency_map = self.predict(index, fixations)
+            return list(self.model.evaluations(self._shown(one.stimulus), self._context(one, fixations)))
+        saliency_map = self.predict(one, fixations)
         if self.maps_folder is not None:
-            write_map(self.maps_folder / f"{stimulus.id}.npy", saliency_map, "npy")
+            write_map(self.maps_folder / f"{one.stimulus.id}.npy", saliency_map, "npy")
         return [Evaluation(saliency_map, fixations)]
 
-    def predict(self, index: int, fixations: Fixations) -> SaliencyMap:
+    def predict(self, one: Numbered, fixations: Fixations) -> SaliencyMap:
         """The model's map of a stimulus. `fixations`: its own, shown only to a model whose card asks for them."""
-        stimulus, model = self.stimuli[index], self.model
+        model = self.model
         if isinstance(model, RepeatedModel):
             raise DataError(f"{model.card.name} has no map of its own: it is scored viewer by viewer")
         if isinstance(model, ContextModel):
-            return model.predict_stimulus(self._shown(stimulus), self._context(index, fixations))
-        return model.predict(stimulus.image())
+            return model.predict_stimulus(self._shown(one.stimulus), self._context(one, fixations))
+        return model.predict(one.stimulus.image())
 
     def _shown(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus as the model may see it: without what was recorded on it, unless its card asks for that."""
@@ -146,23 +178,24 @@ class StimulusScorer:
             return stimulus
         return replace(stimulus, fixation_source=None, map_source=None, map_file=None)
 
-    def _context(self, index: int, fixations: Fixations) -> Context:
+    def _context(self, one: Numbered, fixations: Fixations) -> Context:
         shown = fixations if self.model.card.uses_ground_truth else Fixations.of_one_viewer([], [])
         return Context(
-            others=partial(self.pixels.counts_of_others, index),
+            others=partial(self.pixels.counts_of_others, one.index),
+            some_others=partial(self._drawn_others, self.pixels, one),
             blur=lambda fixation_map: self.protocol.density(fixation_map, self.blur_sigma),
             fixations=shown,
-            rng=self._rng_of(index),
+            rng=self._rng_of(one),
         )
 
-    def _scores(self, index: int, number: int, evaluation: Evaluation, others: GroundTruth) -> dict[str, float]:
-        stimulus = self.stimuli[index]
+    def _scores(self, one: Numbered, number: int, evaluation: Evaluation, others: GroundTruth) -> dict[str, float]:
+        stimulus = one.stimulus
         positions = self.protocol.counted(evaluation.fixations.positions)
         fixation_map = np.zeros(stimulus.size, dtype=np.bool_)
         fixation_map[positions[:, 0], positions[:, 1]] = True
         density = self._density(stimulus, fixation_map) if Truth.DENSITY in self._needed else None
         truth = replace(others, fixation_map=fixation_map, positions=positions, density=density)
-        scores = self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(index, number))
+        scores = self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(one, number))
         if not len(positions) and stimulus.map_source is None:
             # The reference gives an all-zero ground truth SIM 0 and a perfect KL 0: there is nothing to score.
             scores |= {key: np.nan for key in scores if Truth.DENSITY in METRICS[key].needs}
@@ -177,19 +210,34 @@ class StimulusScorer:
     def _needed(self) -> set[Truth]:
         return {need for key in self.metrics for need in METRICS[key].needs}
 
-    def _comparison(self, index: int, stimulus: Stimulus) -> GroundTruth:
+    def _comparison(self, one: Numbered) -> GroundTruth:
         """What comes from other images: the same for all evaluations of a stimulus."""
-        return GroundTruth(
-            fixation_map=np.zeros(stimulus.size, dtype=np.bool_),
-            other_map=self._other_map(index, stimulus),
-            other_counts=self._other_counts(index),
-            baseline_map=self._baseline_map(index) if Truth.BASELINE in self._needed else None,
+        truth = GroundTruth(
+            fixation_map=np.zeros(one.stimulus.size, dtype=np.bool_),
+            baseline_map=self._baseline_map(one) if Truth.BASELINE in self._needed else None,
         )
+        if Truth.OTHERS not in self._needed:
+            return truth
+        count = self.protocol.other_images
+        if count is None:
+            return replace(truth, other_counts=self._counted.counts_of_others(one.index))
+        return replace(truth, other_map=self._drawn_others(self._counted, one, count))
 
-    def _density(self, stimulus: Stimulus, fixation_map: SaliencyMap) -> SaliencyMap:
-        if stimulus.map_source is not None and not isinstance(self.model, RepeatedModel):
+    def _density(self, stimulus: Stimulus, fixation_map: BoolArray) -> SaliencyMap:
+        """The continuous ground truth; that of a whole stimulus is made once on this machine."""
+        make = partial(self.protocol.density, fixation_map, self.blur_sigma)
+        if isinstance(self.model, RepeatedModel):
+            return make()
+        if stimulus.map_source is not None:
             return stimulus.map_source()
-        return self.protocol.density(fixation_map, self.blur_sigma)
+        return make() if self.cache is None else self.cache.get(self._density_key(fixation_map), make)
+
+    def _density_key(self, fixation_map: BoolArray) -> str:
+        """What a ground-truth map depends on, as the name of a file."""
+        recipe = ("density", __version__, self.protocol_key, repr(self.blur_sigma), str(fixation_map.shape))
+        whole = hashlib.sha256("\0".join(recipe).encode())
+        whole.update(np.flatnonzero(fixation_map).astype("<i8").tobytes())
+        return whole.hexdigest()
 
     @property
     def _counted(self) -> FixatedPixels:
@@ -199,27 +247,18 @@ class StimulusScorer:
             )
         return self.pixels if self.counted is None else self.counted
 
-    def _other_counts(self, index: int) -> FloatArray | None:
-        """How many other images have a counted fixation at each pixel, where the protocol asks for all of them."""
-        if Truth.OTHERS not in self._needed or self.protocol.other_images is not None:
-            return None
-        return self._counted.counts_of_others(index)
+    def _drawn_others(self, pixels: FixatedPixels, one: Numbered, count: int) -> BoolArray:
+        """The union of the fixations of some other images, drawn at random; of all if there are fewer."""
+        others = pixels.others_of(one.index)
+        drawn = self._rng_of(one)("other images").choice(others, size=min(count, others.size), replace=False)
+        return pixels.union(drawn.tolist(), one.stimulus.size)
 
-    def _other_map(self, index: int, stimulus: Stimulus) -> BoolArray | None:
-        """The union of the fixations of some other images, all if there are fewer; None where it is not asked for."""
-        if Truth.OTHERS not in self._needed or self.protocol.other_images is None:
-            return None
-        others = self._counted.others_of(index)
-        count = min(self.protocol.other_images, others.size)
-        drawn = self._rng_of(index)("other images").choice(others, size=count, replace=False)
-        return self._counted.union(drawn.tolist(), stimulus.size)
-
-    def _baseline_map(self, index: int) -> FloatArray:
+    def _baseline_map(self, one: Numbered) -> FloatArray:
         """The centre prior: the blurred fixations of all other images."""
-        return self.protocol.density(self.pixels.counts_of_others(index), self.blur_sigma)
+        return self.protocol.density(self.pixels.counts_of_others(one.index), self.blur_sigma)
 
-    def _rng_of(self, index: int, number: int = 0) -> Callable[[str], np.random.Generator]:
-        names = (self.stimuli[index].id,) if number == 0 else (self.stimuli[index].id, str(number))
+    def _rng_of(self, one: Numbered, number: int = 0) -> Callable[[str], np.random.Generator]:
+        names = (one.stimulus.id,) if number == 0 else (one.stimulus.id, str(number))
         return lambda key: generator(self.seed, *names, key)
 
 

@@ -9,17 +9,23 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
+from multiprocessing import forkserver
 from typing import Protocol
 
 import cv2
 from threadpoolctl import threadpool_limits
 
 from salbench.errors import RunError, SalbenchError
+from salbench.scoring.stimulus_score import Numbered
 
 CHUNK = 8
 """Stimuli that a worker finishes before it stores their results: what a kill can cost, per worker."""
 
-Chunk = list[int]
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+Chunk = list[Numbered]
+Failure = tuple[str, str]
+"""Stimulus id and error text."""
 
 
 class ChunkWork(Protocol):
@@ -28,27 +34,24 @@ class ChunkWork(Protocol):
     def prepare(self) -> None:
         """Load what the work needs: before the limits on threads are set, which see only loaded libraries."""
 
-    def __call__(self, chunk: Chunk) -> list[tuple[int, str]]:
-        """Do the work on these stimuli and return index and error text of those that failed."""
+    def __call__(self, chunk: Chunk) -> list[Failure]:
+        """Do the work on these stimuli and return those that failed."""
 
 
 _work: ChunkWork | None = None
 _failure: SalbenchError | None = None
 
 
-def chunks_of(indices: Sequence[int]) -> list[Chunk]:
-    """The indices, in their order, a worker's portion at a time."""
-    return [list(indices[start : start + CHUNK]) for start in range(0, len(indices), CHUNK)]
-
-
-def run_chunks(work: ChunkWork, chunks: list[Chunk], jobs: int) -> Iterator[tuple[Chunk, list[tuple[int, str]]]]:
-    """Do the work on every chunk, in `jobs` processes (1: in this one); yields each chunk as it is finished, with its
-    failures. Arithmetic runs on one thread per process either way. Raises RunError where a worker process dies.
+def run_chunks(work: ChunkWork, stimuli: Sequence[Numbered], jobs: int) -> Iterator[tuple[Chunk, list[Failure]]]:
+    """Do the work on every stimulus, in `jobs` processes (1: in this one), some at a time; yields those as they are
+    finished, with their failures. Arithmetic runs on one thread per process either way. Raises RunError where a worker
+    process dies.
     """
+    chunks = (list(stimuli[start : start + CHUNK]) for start in range(0, len(stimuli), CHUNK))
     if jobs == 1:
         yield from _in_this_process(work, chunks)
         return
-    with _pool(work, min(jobs, max(1, len(chunks)))) as pool:
+    with _pool(work, min(jobs, max(1, -(-len(stimuli) // CHUNK)))) as pool:
         try:
             yield from _as_finished(pool, chunks, window=4 * jobs)
         except BrokenProcessPool as error:
@@ -58,7 +61,7 @@ def run_chunks(work: ChunkWork, chunks: list[Chunk], jobs: int) -> Iterator[tupl
             ) from error
 
 
-def _in_this_process(work: ChunkWork, chunks: list[Chunk]) -> Iterator[tuple[Chunk, list[tuple[int, str]]]]:
+def _in_this_process(work: ChunkWork, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, list[Failure]]]:
     work.prepare()
     for chunk in chunks:
         threads = cv2.getNumThreads()
@@ -71,11 +74,38 @@ def _in_this_process(work: ChunkWork, chunks: list[Chunk]) -> Iterator[tuple[Chu
         yield chunk, failures
 
 
+def get_ready(jobs: int) -> None:
+    """Have workers' modules imported beside what the caller does next. Call early where `run_chunks` will follow."""
+    if jobs > 1 and "forkserver" in multiprocessing.get_all_start_methods():
+        with _one_thread_in_children():
+            multiprocessing.set_forkserver_preload([__name__, "salbench.map_folder"])
+            forkserver.ensure_running()
+
+
+@contextmanager
+def _one_thread_in_children() -> Iterator[None]:
+    """Libraries that read these when they are loaded start no threads; a fork copies none."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
 @contextmanager
 def _pool(work: ChunkWork, jobs: int) -> Iterator[ProcessPoolExecutor]:
-    # Started clean ("spawn"): a fork would copy locks that another thread, of PyTorch or OpenMP, may hold.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(work,))
+    # Started clean: a fork of this process would copy locks that another thread, of PyTorch or OpenMP, may hold. Where
+    # the system can, a small server imports what workers need, once, and they are forks of that.
+    get_ready(jobs)
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    environment = dict(os.environ)
+    pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(work, environment))
     try:
         yield pool
     except BaseException:
@@ -85,13 +115,12 @@ def _pool(work: ChunkWork, jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _as_finished(
-    pool: ProcessPoolExecutor, chunks: list[Chunk], window: int
-) -> Iterator[tuple[Chunk, list[tuple[int, str]]]]:
+    pool: ProcessPoolExecutor, chunks: Iterator[Chunk], window: int
+) -> Iterator[tuple[Chunk, list[Failure]]]:
     """Keeps only `window` chunks in flight, so that memory does not grow with their number."""
-    waiting = iter(chunks)
-    running: dict[Future[list[tuple[int, str]]], Chunk] = {}
+    running: dict[Future[list[Failure]], Chunk] = {}
     while True:
-        for chunk in islice(waiting, window - len(running)):
+        for chunk in islice(chunks, window - len(running)):
             with _interrupts_held_back():
                 running[pool.submit(_do_chunk, chunk)] = chunk
         if not running:
@@ -113,13 +142,13 @@ def _interrupts_held_back() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start_worker(work: ChunkWork) -> None:
+def _start_worker(work: ChunkWork, environment: dict[str, str]) -> None:
     global _work, _failure  # noqa: PLW0603 - a worker process has one job for life
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_driver, daemon=True).start()
-    # For libraries that are loaded later, such as PyTorch's OpenMP; those loaded already are limited below.
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-        os.environ[name] = "1"
+    # The server that this is a fork of may be older than the driver's variables. One thread is for libraries that are
+    # loaded later, such as PyTorch's OpenMP; those loaded already are limited below.
+    os.environ.update(environment | dict.fromkeys(THREAD_VARIABLES, "1"))
     _work = work
     try:
         work.prepare()
@@ -137,7 +166,7 @@ def _leave_with_driver() -> None:
         os._exit(1)
 
 
-def _do_chunk(chunk: Chunk) -> list[tuple[int, str]]:
+def _do_chunk(chunk: Chunk) -> list[Failure]:
     if _failure is not None:
         raise _failure
     assert _work is not None  # noqa: S101 - set by the initializer

@@ -21,6 +21,7 @@ IMAGE = np.zeros((30, 40, 3), np.uint8)
 def context(others: np.ndarray | None = None, fixations: Fixations | None = None) -> Context:
     return Context(
         others=lambda: np.zeros((30, 40)) if others is None else others,
+        some_others=lambda count: np.zeros((30, 40), np.bool_),
         blur=mit_density,
         fixations=fixations if fixations is not None else Fixations.of_one_viewer([], []),
         rng=lambda key: np.random.default_rng(len(key)),

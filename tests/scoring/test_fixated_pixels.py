@@ -1,18 +1,45 @@
 """Fixations of other images: scaling, leaving out, randomness."""
 
+import pickle
+
 import numpy as np
 import pytest
 
-from salbench.scoring.fixated_pixels import FixatedPixels
+from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import DataError
+from salbench.progress import Silent
+from salbench.protocols.salicon2015 import repeated_positions
+from salbench.scoring import fixated_pixels
+from salbench.scoring.array_cache import ArrayCache
+from salbench.scoring.fixated_pixels import FixatedPixels, no_fixations, read_fixations
 from salbench.scoring.randomness import generator
 
 
+def stimulus(name: str, size: tuple[int, int], fixated: list[tuple[int, int]] | None) -> Stimulus:
+    def fixations() -> Fixations:
+        if fixated is None:
+            raise DataError("unreadable")
+        rows, columns = zip(*fixated, strict=True)
+        return Fixations.of_one_viewer(columns, rows)
+
+    return Stimulus(name, size, lambda: np.zeros((*size, 3), np.uint8), fixations)
+
+
+STIMULI = [
+    stimulus("a", (2, 4), [(0, 0), (1, 3), (0, 0)]),
+    stimulus("b", (4, 8), [(0, 0), (1, 1), (3, 7), (3, 7), (3, 7)]),
+    stimulus("c", (2, 4), None),
+]
+
+
 @pytest.fixture
-def pixels() -> FixatedPixels:
-    return FixatedPixels(
-        [(2, 4), (4, 8), (2, 4)],
-        [np.array([0, 7], np.int32), np.array([0, 9, 31], np.int32), None],
-    )
+def cache(tmp_path) -> ArrayCache:
+    return ArrayCache(tmp_path, 10**6)
+
+
+@pytest.fixture
+def pixels(cache) -> FixatedPixels:
+    return read_fixations(STIMULI, Silent(), cache).pixels
 
 
 def test_pixels_of_another_size_are_scaled_to_this_one(pixels):
@@ -32,6 +59,50 @@ def test_unreadable_stimuli_are_no_other_images(pixels):
 
 def test_the_union_holds_only_the_named_stimuli(pixels):
     assert np.flatnonzero(pixels.union([0], (2, 4))).tolist() == [0, 7]
+
+
+def test_repeats_count_where_asked_for(pixels):
+    """Catches a count of images where a protocol counts fixations."""
+    assert pixels.counts_of_others(0, repeats=True).tolist() == [[2, 0, 0, 0], [0, 0, 0, 3]]
+    assert pixels.counts_of_others(1, repeats=True).sum() == 3
+
+
+def test_the_pixels_travel_as_a_file_name(pixels):
+    """Catches fixations that are sent to every worker: their memory would grow with the split."""
+    before = len(pickle.dumps(pixels))
+    pixels.counts_of_others(0)
+    pixels.of(1)
+    assert len(pickle.dumps(pixels)) == before < 1500
+    assert pickle.loads(pickle.dumps(pixels)).counts_of_others(1).sum() == 2
+
+
+def test_many_pieces_count_as_one(pixels, monkeypatch):
+    whole = pixels.counts_of_all((2, 4), repeats=True).copy()
+    monkeypatch.setattr(fixated_pixels, "PIECE", 1)
+    again = pickle.loads(pickle.dumps(pixels))
+    assert np.array_equal(again.counts_of_all((2, 4), repeats=True), whole)
+
+
+def test_the_file_is_named_by_what_was_recorded(cache):
+    """Two runs at once write the same file; another split, or another protocol's rule, writes another."""
+    first = read_fixations(STIMULI, Silent(), cache)
+    assert read_fixations(STIMULI, Silent(), cache).pixels.file == first.pixels.file
+    assert read_fixations(STIMULI[:2], Silent(), cache).pixels.file != first.pixels.file
+    counted = read_fixations(STIMULI, Silent(), cache, repeated_positions)
+    assert counted.pixels.file == first.pixels.file != counted.counted.file
+    assert counted.counted.of(1)["times"].tolist() == [2]
+    assert not list(cache.folder.glob(".*")), "a scratch file is left"
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"gone.*SALBENCH_CACHE"):
+        read_fixations(STIMULI, Silent(), ArrayCache(tmp_path / "gone", 10))
+
+
+def test_mere_images_have_no_fixations():
+    none = no_fixations(STIMULI)
+    assert none.counts_of_others(0).tolist() == np.zeros((2, 4)).tolist()
+    assert none.others_of(1).tolist() == []
 
 
 def test_generators_depend_on_every_name_and_on_their_borders():

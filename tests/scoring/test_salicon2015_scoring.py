@@ -18,9 +18,10 @@ from salbench.errors import DataError, UsageError
 from salbench.progress import Silent
 from salbench.protocols import salicon2015 as protocol
 from salbench.result_file import ResultFile, image_number
+from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.runner import score
-from salbench.scoring.stimulus_score import ModelSource, StimulusScorer
+from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, numbered
 
 NAMES = [f"img_{number}" for number in range(4)]
 
@@ -106,15 +107,14 @@ def test_a_scorer_that_does_not_know_the_counted_fixations_refuses(dataset, resu
     """Catches a caller that forgets the protocol's rule: sAUC would silently be another one."""
     stimuli = open_folder(dataset).stimuli()
     scorer = StimulusScorer(
-        stimuli=stimuli,
-        pixels=read_fixations(stimuli, Silent()).pixels,
+        pixels=read_fixations(stimuli, Silent(), open_cache()).pixels,
         source=ModelSource(folder=results),
         protocol_key="salicon2015",
         metrics=("auc_shuffled",),
         blur_sigma=None,
         seed=0,
     )
-    assert "does not count every fixation" in scorer.row(0).error
+    assert "does not count every fixation" in scorer.row(numbered(stimuli)[0]).error
 
 
 def test_the_record_of_a_run_is_truthful(dataset, results, tmp_path):

@@ -1,0 +1,153 @@
+"""Arrays that are made once per machine: files named by what went into them, safe under any number of processes.
+
+The folder is `$SALBENCH_CACHE`, by default `salbench` in the platform's cache folder; set to an empty text nothing
+outlives the process. It can be deleted at any time.
+"""
+
+import atexit
+import math
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+
+from salbench.arrays import FloatArray
+from salbench.atomic import replacing
+from salbench.errors import UsageError
+
+FOLDER_VARIABLE, LIMIT_VARIABLE = "SALBENCH_CACHE", "SALBENCH_CACHE_GIB"
+DEFAULT_LIMIT_GIB = 8.0
+KEPT_SECONDS = 24 * 3600
+"""A file used within a day is never removed to make room: a split larger than the limit would push itself out."""
+CLOSE = 1e-12
+"""Relative difference up to which two sums of one array count as equal; NumPy's order of adding is its own."""
+
+
+@dataclass
+class ArrayCache:
+    """Two-dimensional float64 arrays on disk, by key. `limit`: bytes, above which nothing is added.
+
+    It travels to worker processes; each keeps its own account of the size, which is therefore not exact.
+    """
+
+    folder: Path
+    limit: int
+    _size: int | None = field(default=None, init=False, repr=False)
+
+    def get(self, key: str, make: Callable[[], FloatArray]) -> FloatArray:
+        """The array of a key (hexadecimal digits), made and stored where it is not there; read-only.
+
+        A stored array is mapped, not read: what nobody looks at is never loaded. One that does not have the sum that
+        was stored with it is made anew. A full or read-only disk costs the time to make it, nothing else.
+        """
+        path = self.path(key, ".npy")
+        stored = _load(path)
+        if stored is not None:
+            with suppress(OSError):
+                os.utime(path)
+            return stored
+        made = make()
+        self._store(path, made)
+        made.flags.writeable = False
+        return made
+
+    def path(self, key: str, suffix: str) -> Path:
+        """Where the file of a key lies."""
+        return self.folder / key[:2] / f"{key}{suffix}"
+
+    def trim(self) -> None:
+        """Remove what was not used for a day, oldest first, until the limit is kept. For the driver, once a run.
+
+        What a killed process left half-written is removed at any size.
+        """
+        unused = sorted(
+            (file for file in self._files() if file[1] < time.time() - KEPT_SECONDS), key=lambda file: file[1]
+        )
+        excess = sum(size for _, _, size in self._files()) - self.limit
+        for path, _, size in unused:
+            if excess > 0 or path.suffix == ".tmp":
+                with suppress(OSError):
+                    path.unlink()
+                    excess -= size
+
+    def _files(self) -> list[tuple[Path, float, int]]:
+        """Path, time of last use and size of every file."""
+        found = []
+        for path in self.folder.glob("??/*"):
+            with suppress(OSError):
+                status = path.stat()
+                found.append((path, status.st_mtime, status.st_size))
+        return found
+
+    def _store(self, path: Path, array: FloatArray) -> None:
+        if self._size is None:
+            self._size = sum(size for _, _, size in self._files())
+        if self._size + array.nbytes > self.limit:
+            return
+        with suppress(OSError), replacing(path, durable=False) as scratch, scratch.open("wb") as file:
+            # Two rows more than the map: its sum, and ones, which a file full of zeros does not have.
+            checked = np.concatenate([array, np.full((1, array.shape[1]), array.sum()), np.ones((1, array.shape[1]))])
+            np.save(file, checked, allow_pickle=False)
+            self._size += checked.nbytes
+
+
+def _load(path: Path) -> FloatArray | None:
+    """The array of a file; None where there is none or it is damaged."""
+    try:
+        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
+    if stored.ndim != 2 or stored.dtype != np.float64 or stored.shape[0] < 3:
+        return None
+    array: FloatArray = np.asarray(stored)[:-2]
+    whole = stored[-1, -1] == 1 and math.isclose(float(array.sum()), float(stored[-2, 0]), rel_tol=CLOSE, abs_tol=0.0)
+    return array if whole else None
+
+
+def open_cache() -> ArrayCache:
+    """The cache of this machine. UsageError for a limit that is no number.
+
+    A folder that cannot be written is replaced by one that ends with the process.
+    """
+    limit = _limit()
+    named = os.environ.get(FOLDER_VARIABLE)
+    folder = Path(named) if named else platformdirs.user_cache_path("salbench", appauthor=False)
+    if named == "" or not _writable(folder):
+        folder = _passing_folder()
+    return ArrayCache(folder.resolve(), limit)
+
+
+def _limit() -> int:
+    text = os.environ.get(LIMIT_VARIABLE, "") or str(DEFAULT_LIMIT_GIB)
+    try:
+        limit = float(text)
+    except ValueError:
+        limit = math.nan
+    if not 0 <= limit < math.inf:
+        raise UsageError(f"{LIMIT_VARIABLE} is {text!r}; wanted: a number of GiB")
+    return int(limit * 2**30)
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@cache
+def _passing_folder() -> Path:
+    """A folder that is removed when this process ends."""
+    folder = Path(tempfile.mkdtemp(prefix="salbench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
