@@ -360,7 +360,7 @@ def _score_all(
                 progress.note(f"stimulus {name}: {text}")
             progress.advance(len(chunk))
         progress.finish()
-        found = {key: store.rows() for key, store in stores.items()}
+        found = {key: {row.stimulus: row for row in store.rows()} for key, store in stores.items()}
     order = [stimulus.id for stimulus in stimuli]
     return {key: {name: rows[name] for name in order if name in rows} for key, rows in found.items()}, errors
 

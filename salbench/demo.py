@@ -1,5 +1,6 @@
 """The whole line on the embedded data set: train SalGAN small, score it beside two baselines, print a table."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +75,7 @@ def _scoring(out: Path, name: str, progress: Progress) -> dict[str, Any]:
     return {"out": out / "runs" / name, "save_maps": True, "device": "cpu", "progress": progress}
 
 
-def _grid(stimuli: list[Stimulus], runs: dict[str, Run]) -> list[GridRow]:
+def _grid(stimuli: Sequence[Stimulus], runs: dict[str, Run]) -> list[GridRow]:
     return [
         GridRow(
             stimulus.image(),

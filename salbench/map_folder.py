@@ -1,6 +1,7 @@
 """A folder of ready maps as a model: one image, `.npy` or `.npz` per stimulus, under the stimulus's name."""
 
 from pathlib import Path
+from sys import intern
 
 from salbench.arrays import SaliencyMap
 from salbench.datasets.stimulus import Stimulus
@@ -15,17 +16,21 @@ class MapFolder:
     def __init__(self, folder: Path, title: str | None = None) -> None:
         """`title`: the name for tables, by default the folder's. DataError where the folder is not there."""
         self.folder = folder
-        self.files = files_by_stem(folder, MAP_SUFFIXES)
+        self._suffixes = {name: intern(path.suffix) for name, path in files_by_stem(folder, MAP_SUFFIXES).items()}
         name = folder.resolve().name
         self.card = ModelCard(name=name, title=title or name, description=f"maps of the folder {name}")
 
     def has(self, stimulus: str) -> bool:
         """Whether there is a map for the stimulus of that id."""
-        return stimulus in self.files
+        return stimulus in self._suffixes
+
+    def file(self, stimulus: str) -> Path | None:
+        """The file of a stimulus's map, None where there is none."""
+        return self.folder / f"{stimulus}{self._suffixes[stimulus]}" if self.has(stimulus) else None
 
     def names(self, count: int) -> list[str]:
         """The first names, to show what is there."""
-        return list(self.files)[:count]
+        return list(self._suffixes)[:count]
 
     def wanted_name(self, stimulus: str) -> str:
         """What a file for a stimulus would be called."""
@@ -34,7 +39,7 @@ class MapFolder:
     def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
         """The map of a stimulus as stored. DataError where it is missing or unreadable."""
         del context
-        path = self.files.get(stimulus.id)
+        path = self.file(stimulus.id)
         if path is None:
             raise DataError(
                 f"{self.folder}: no map for stimulus {stimulus.id!r}; wanted: {stimulus.id}.png or the like"

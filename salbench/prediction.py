@@ -126,7 +126,7 @@ def _check_model(model: Model, *, with_fixations: bool) -> None:
         raise UsageError(f"{model.card.name} is made of fixations: name a data set instead of images")
 
 
-def _listed(dataset: PathLike | Dataset | None, data: PathLike | None, split: str | None) -> list[Stimulus]:
+def _listed(dataset: PathLike | Dataset | None, data: PathLike | None, split: str | None) -> Sequence[Stimulus]:
     assert dataset is not None  # noqa: S101 - narrows the type, checked by the caller
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     return opened.stimuli(split)

@@ -112,7 +112,7 @@ def _configured(factory: TrainableFactory, options: Mapping[str, Any]) -> Any:
     return factory.config_class(**options)
 
 
-def _validation(dataset: Dataset, split: str, validation_split: str | None) -> list[Stimulus]:
+def _validation(dataset: Dataset, split: str, validation_split: str | None) -> Sequence[Stimulus]:
     if validation_split is not None:
         return dataset.stimuli(validation_split)
     return dataset.stimuli("val") if "val" in dataset.splits and split != "val" else []

@@ -21,9 +21,9 @@ class Dataset:
     default_split: str
     citation: str = ""
 
-    def stimuli(self, split: str | None = None) -> list[Stimulus]:
+    def stimuli(self, split: str | None = None) -> Sequence[Stimulus]:
         """The stimuli of a split (None: `default_split`), in the data set's order. UsageError for an unknown one."""
         name = self.default_split if split is None else split
         if name not in self.splits:
             raise UsageError(f"{self.key} has no split {name!r}. Its splits: {', '.join(self.splits)}.")
-        return list(self.splits[name]())
+        return self.splits[name]()

@@ -7,16 +7,22 @@ dataset.toml            optional: title, citation, pixels_per_degree
 """
 
 import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from sys import intern
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from salbench.datasets.csv_table import read_table
 from salbench.datasets.dataset import Dataset
-from salbench.datasets.image_stimulus import image_stimulus
-from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.datasets.image_stimulus import image_stimulus, refused_stimulus, sized_stimulus
+from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
 from salbench.errors import DataError
-from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem
+from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, image_size
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,17 +79,52 @@ def _numbers(table: "pd.DataFrame", column: str, path: Path) -> Any:
     return numbers.to_numpy(dtype=float)
 
 
-def _stimuli(folder: Path) -> list[Stimulus]:
-    maps = files_by_stem(folder / "maps", MAP_SUFFIXES) if (folder / "maps").is_dir() else {}
-    return [
-        image_stimulus(
+def _stimuli(folder: Path) -> Sequence[Stimulus]:
+    return LazyStimuli(len(listing := _Listing.of(folder)), listing.stimulus)
+
+
+@dataclass(frozen=True)
+class _Listing:
+    """The images of a data set, a few bytes each: names, file suffixes, sizes (0, 0 where `refused` has the reason)."""
+
+    folder: Path
+    names: list[str]
+    suffixes: list[str]
+    map_suffixes: dict[str, str]
+    sizes: npt.NDArray[np.int32]
+    refused: dict[int, str]
+
+    @classmethod
+    def of(cls, folder: Path) -> "_Listing":
+        """What lies in a folder; of the images only the headers are read."""
+        maps = files_by_stem(folder / "maps", MAP_SUFFIXES) if (folder / "maps").is_dir() else {}
+        images = _images(folder / "images")
+        sizes, refused = np.zeros((len(images), 2), np.int32), {}
+        for place, path in enumerate(images.values()):
+            try:
+                sizes[place] = image_size(path)
+            except DataError as error:
+                refused[place] = str(error)
+        suffixes = [intern(path.suffix) for path in images.values()]
+        map_suffixes = {name: intern(path.suffix) for name, path in maps.items()}
+        return cls(folder, list(images), suffixes, map_suffixes, sizes, refused)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def stimulus(self, place: int) -> Stimulus:
+        """The stimulus of one image."""
+        name = self.names[place]
+        if place in self.refused:
+            return refused_stimulus(name, self.refused[place])
+        height, width = self.sizes[place].tolist()
+        return sized_stimulus(
             name,
-            path,
-            partial(read_fixations, folder / "fixations" / f"{name}.csv"),
-            maps.get(name),
+            self.folder / "images" / f"{name}{self.suffixes[place]}",
+            (height, width),
+            partial(read_fixations, self.folder / "fixations" / f"{name}.csv"),
+            self.folder / "maps" / f"{name}{self.map_suffixes[name]}" if name in self.map_suffixes else None,
         )
-        for name, path in _images(folder / "images").items()
-    ]
 
 
 def _images(folder: Path) -> dict[str, Path]:

@@ -26,6 +26,17 @@ def image_stimulus(
         size = image_size(path)
     except DataError as error:
         return refused_stimulus(name, str(error))
+    return sized_stimulus(name, path, size, fixation_source, map_file)
+
+
+def sized_stimulus(
+    name: str,
+    path: Path,
+    size: tuple[int, int],
+    fixation_source: Callable[[], Fixations] | None,
+    map_file: Path | None,
+) -> Stimulus:
+    """The same for an image whose (height, width) is known: nothing is read."""
     own_map = partial(_read_sized_map, map_file, size) if map_file is not None else None
     return Stimulus(name, size, partial(read_image, path), fixation_source, own_map, path, map_file)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -125,3 +125,26 @@ class Stimulus:
     def fixation_map(self) -> BoolArray:
         """(height, width) bool, True where at least one fixation fell."""
         return self.fixations().as_map(self.size)
+
+
+class LazyStimuli(Sequence[Stimulus]):
+    """Stimuli that are made each time they are looked at, so that a large split costs little memory."""
+
+    def __init__(self, count: int, make: Callable[[int], Stimulus]) -> None:
+        """`make`: from a place in the split, 0 to count - 1, to its stimulus."""
+        self._places = range(count)
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, place: int) -> Stimulus: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Stimulus]: ...
+
+    def __getitem__(self, place: int | slice) -> Stimulus | list[Stimulus]:
+        if isinstance(place, slice):
+            return [self._make(one) for one in self._places[place]]
+        return self._make(self._places[place])

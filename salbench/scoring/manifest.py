@@ -3,7 +3,7 @@
 import hashlib
 import platform
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -73,10 +73,10 @@ def digest_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_files(files: Mapping[str, Path | None]) -> str:
+def digest_files(files: Iterable[tuple[str, Path | None]]) -> str:
     """SHA-256 over the names and contents of files; a missing or unreadable one counts as such, its row tells more."""
     whole = hashlib.sha256()
-    for name, path in files.items():
+    for name, path in files:
         whole.update(f"{name}\0{_digest_or_why_not(path)}\n".encode())
     return whole.hexdigest()
 
@@ -114,14 +114,13 @@ def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
 def _inputs(model: Model, source: ModelSource, stimuli: Sequence[Stimulus], fixations: str) -> dict[str, str]:
     """Check sums of everything that goes into a score: a change of any makes another run."""
     inputs = {"fixations": fixations}
-    maps = {stimulus.id: stimulus.map_file for stimulus in stimuli}
-    if any(maps.values()):
-        inputs["maps"] = digest_files(maps)
+    if any(stimulus.map_file is not None for stimulus in stimuli):
+        inputs["maps"] = digest_files((stimulus.id, stimulus.map_file) for stimulus in stimuli)
     if isinstance(model, ResultFile):
         return inputs | {"predictions": digest_file(model.path)}
     if isinstance(model, MapFolder):
-        return inputs | {"predictions": digest_files({name: model.files.get(name) for name in maps})}
-    inputs["images"] = digest_files({stimulus.id: stimulus.image_file for stimulus in stimuli})
+        return inputs | {"predictions": digest_files((stimulus.id, model.file(stimulus.id)) for stimulus in stimuli)}
+    inputs["images"] = digest_files((stimulus.id, stimulus.image_file) for stimulus in stimuli)
     if source.checkpoint is not None:
         inputs["checkpoint"] = digest_file(source.checkpoint)
     return inputs

@@ -7,12 +7,15 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from salbench.arrays import FloatArray, IntArray
 from salbench.atomic import remove_scratch, replacing, write_json, write_text
 from salbench.errors import RunError
 from salbench.paths import PathLike
@@ -61,6 +64,36 @@ class Run:
         return math.nan if value is None else float(value)
 
 
+@dataclass(frozen=True)
+class ScoreTable:
+    """The rows of a split as columns, a few bytes a stimulus, in the split's order.
+
+    `scores`: by metric key (n,) float64, NaN where undefined; `errors`: empty where all went well. `fixations`: how
+    many lie inside the frame; `dropped`: how many were recorded outside; both (n,) int.
+    """
+
+    stimuli: Sequence[str]
+    scores: dict[str, FloatArray]
+    errors: list[str]
+    fixations: IntArray
+    dropped: IntArray
+
+    @classmethod
+    def of(cls, stimuli: Sequence[str], keys: Sequence[str], rows: Iterable[Row]) -> "ScoreTable":
+        """The table of rows that come in any order. KeyError for a row of another stimulus."""
+        count = len(stimuli)
+        scores = {key: np.full(count, np.nan) for key in keys}
+        table = cls(stimuli, scores, [""] * count, np.zeros(count, np.int64), np.zeros(count, np.int64))
+        places = {name: place for place, name in enumerate(stimuli)}
+        for row in rows:
+            place = places[row.stimulus]
+            for key in keys:
+                table.scores[key][place] = row.scores[key]
+            table.errors[place] = row.error
+            table.fixations[place], table.dropped[place] = row.fixations, row.dropped
+        return table
+
+
 class RunFolder:
     """The folder of a run that is being made."""
 
@@ -106,25 +139,23 @@ class RunFolder:
         lines = [json.dumps(asdict(row)) for row in rows]
         write_text(self.shards / f"{uuid.uuid4().hex}.jsonl", "\n".join(lines) + "\n")
 
-    def rows(self) -> dict[str, Row]:
-        """The rows stored so far, by stimulus."""
-        found: dict[str, Row] = {}
+    def rows(self) -> Iterator[Row]:
+        """The rows stored so far, shard by shard; a stimulus that was scored twice comes twice, with the same row."""
         for shard in sorted(self.shards.glob("*.jsonl")):
             try:
                 rows = [Row(**json.loads(line)) for line in shard.read_text(encoding="utf-8").splitlines()]
             except (ValueError, TypeError):
                 continue  # damaged: its stimuli are scored again
-            found |= {row.stimulus: row for row in rows}
-        return found
+            yield from rows
 
-    def finish(self, rows: Sequence[Row], keys: Sequence[str], summary: Mapping[str, Any]) -> Run:
+    def finish(self, table: ScoreTable, summary: Mapping[str, Any]) -> Run:
         """Write the scores and the summary, in this order, and drop the shards."""
         import pyarrow as pa  # noqa: PLC0415 - heavy, and workers do without
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        columns: dict[str, Any] = {"stimulus": pa.array([row.stimulus for row in rows], pa.string())}
-        columns |= {key: pa.array([row.scores[key] for row in rows], pa.float64()) for key in keys}
-        columns["error"] = pa.array([row.error for row in rows], pa.string())
+        columns: dict[str, Any] = {"stimulus": pa.array(table.stimuli, pa.string())}
+        columns |= {key: pa.array(values, pa.float64(), from_pandas=False) for key, values in table.scores.items()}
+        columns["error"] = pa.array(table.errors, pa.string())
         with replacing(self.path / SCORES) as scratch:
             pq.write_table(pa.table(columns), scratch)
         write_json(self.path / SUMMARY, summary)

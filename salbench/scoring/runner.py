@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
@@ -19,7 +21,7 @@ from salbench.result_file import Predictions, open_predictions
 from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.manifest import describe_run
-from salbench.scoring.run_folder import MAPS, Run, RunFolder
+from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer, numbered
 from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
@@ -107,8 +109,9 @@ def score(
         maps_folder=folder.path / MAPS if save_maps else None,
         cache=cache,
     )
-    rows = _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
-    return folder.finish(rows, keys, _summary(rows, keys, seed))
+    _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
+    table = ScoreTable.of([stimulus.id for stimulus in stimuli], keys, folder.rows())
+    return folder.finish(table, _summary(table, seed))
 
 
 @dataclass
@@ -166,7 +169,7 @@ def check_jobs(model: str | Model | None, jobs: int) -> None:
         raise UsageError(f"the model object cannot be sent to worker processes ({error}); use jobs=1") from error
 
 
-def listed(dataset: Dataset, split: str) -> list[Stimulus]:
+def listed(dataset: Dataset, split: str) -> Sequence[Stimulus]:
     """The stimuli of a split. DataError where there is none."""
     stimuli = dataset.stimuli(split)
     if not stimuli:
@@ -196,10 +199,10 @@ def _score_all(
     jobs: int,
     strict: bool,
     progress: Progress,
-) -> list[Row]:
-    """The rows of all stimuli in the split's order, those of an earlier, interrupted call included."""
-    stored = folder.rows()
-    todo = [one for one in numbered(stimuli) if one.stimulus.id not in stored]
+) -> None:
+    """Store the rows of all stimuli that an earlier, interrupted call left to do."""
+    stored = {row.stimulus for row in folder.rows()}
+    todo = (one for one in numbered(stimuli) if one.stimulus.id not in stored)
     progress.start("scoring", len(stimuli), len(stored))
     for chunk, failures in run_chunks(ScoreChunk(scorer, folder, stop_at_error=strict), todo, jobs):
         for name, text in failures:
@@ -208,17 +211,15 @@ def _score_all(
             progress.note(f"stimulus {name}: {text}")
         progress.advance(len(chunk))
     progress.finish()
-    found = folder.rows()
-    return [found[stimulus.id] for stimulus in stimuli]
 
 
-def _summary(rows: Sequence[Row], keys: Sequence[str], seed: int) -> dict[str, Any]:
-    columns = {key: [row.scores[key] for row in rows] for key in keys}
+def _summary(table: ScoreTable, seed: int) -> dict[str, Any]:
+    scored = np.array([not error for error in table.errors])
     return {
-        "n": len(rows),
-        "errors": sum(bool(row.error) for row in rows),
-        "without_fixations": sum(not row.error and row.fixations == 0 for row in rows),
-        "fixations": sum(row.fixations for row in rows),
-        "fixations_outside": sum(row.dropped for row in rows),
-        "metrics": summarise(columns, seed),
+        "n": len(scored),
+        "errors": int((~scored).sum()),
+        "without_fixations": int((scored & (table.fixations == 0)).sum()),
+        "fixations": int(table.fixations.sum()),
+        "fixations_outside": int(table.dropped.sum()),
+        "metrics": summarise(table.scores, seed),
     }

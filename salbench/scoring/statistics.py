@@ -1,22 +1,23 @@
 """Means over stimuli and how sure they are."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
+import numpy.typing as npt
 
 from salbench.arrays import FloatArray
 from salbench.scoring.randomness import generator
 
 RESAMPLES = 9999
 CONFIDENCE = 0.95
-BATCH = 500
-"""Resamples held in memory at a time."""
+HELD = 150_000
+"""Resampled values held in memory at a time."""
 ROUNDING = 1e-12
 """Values that differ by less than this share of the largest differ by rounding only."""
 
 
-def summarise(columns: Mapping[str, Sequence[float]], seed: int) -> dict[str, dict[str, float | int | None]]:
+def summarise(columns: Mapping[str, npt.ArrayLike], seed: int) -> dict[str, dict[str, float | int | None]]:
     """For each metric mean, bootstrap interval and number of stimuli with a value; None where undefined."""
     return {key: _summary(np.asarray(values, dtype=np.float64), seed, key) for key, values in columns.items()}
 
@@ -46,7 +47,7 @@ def interval(values: FloatArray, seed: int, key: str) -> tuple[float | None, flo
             np.mean,
             n_resamples=RESAMPLES,
             confidence_level=CONFIDENCE,
-            batch=BATCH,
+            batch=max(1, HELD // values.size),
             rng=generator(seed, "bootstrap", key),
         )
     low, high = result.confidence_interval

@@ -88,9 +88,9 @@ class Numbered:
     stimulus: Stimulus
 
 
-def numbered(stimuli: Sequence[Stimulus]) -> list[Numbered]:
+def numbered(stimuli: Sequence[Stimulus]) -> Iterator[Numbered]:
     """The stimuli of a split with their places."""
-    return [Numbered(index, stimulus) for index, stimulus in enumerate(stimuli)]
+    return (Numbered(index, stimulus) for index, stimulus in enumerate(stimuli))
 
 
 @dataclass

@@ -4,7 +4,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -42,16 +42,17 @@ _work: ChunkWork | None = None
 _failure: SalbenchError | None = None
 
 
-def run_chunks(work: ChunkWork, stimuli: Sequence[Numbered], jobs: int) -> Iterator[tuple[Chunk, list[Failure]]]:
+def run_chunks(work: ChunkWork, stimuli: Iterable[Numbered], jobs: int) -> Iterator[tuple[Chunk, list[Failure]]]:
     """Do the work on every stimulus, in `jobs` processes (1: in this one), some at a time; yields those as they are
     finished, with their failures. Arithmetic runs on one thread per process either way. Raises RunError where a worker
     process dies.
     """
-    chunks = (list(stimuli[start : start + CHUNK]) for start in range(0, len(stimuli), CHUNK))
+    left = iter(stimuli)
+    chunks = iter(lambda: list(islice(left, CHUNK)), [])
     if jobs == 1:
         yield from _in_this_process(work, chunks)
         return
-    with _pool(work, min(jobs, max(1, -(-len(stimuli) // CHUNK)))) as pool:
+    with _pool(work, jobs) as pool:
         try:
             yield from _as_finished(pool, chunks, window=4 * jobs)
         except BrokenProcessPool as error:

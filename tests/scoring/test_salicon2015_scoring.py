@@ -21,7 +21,7 @@ from salbench.result_file import ResultFile, image_number
 from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.runner import score
-from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, numbered
+from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer
 
 NAMES = [f"img_{number}" for number in range(4)]
 
@@ -114,7 +114,7 @@ def test_a_scorer_that_does_not_know_the_counted_fixations_refuses(dataset, resu
         blur_sigma=None,
         seed=0,
     )
-    assert "does not count every fixation" in scorer.row(numbered(stimuli)[0]).error
+    assert "does not count every fixation" in scorer.row(Numbered(0, stimuli[0])).error
 
 
 def test_the_record_of_a_run_is_truthful(dataset, results, tmp_path):
