@@ -4,6 +4,7 @@ Pillow decodes: it refuses truncated files, which OpenCV fills with grey, and te
 """
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ COLOUR_NOISE = 3
 Label = Path | str
 """What an error calls the file."""
 
+_DIGITS = re.compile("([0-9]+)")
 _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
@@ -129,20 +131,11 @@ def _check_name(folder: Path, stem: str) -> None:
         raise DataError(f"{folder}: the file name {stem!a} is not UTF-8; rename the file") from error
 
 
-def natural_key(text: str) -> list[tuple[int, int, str]]:
+def natural_key(text: str) -> tuple[list[str | int], str]:
     """A sort key that puts `i2` before `i10`."""
-    parts: list[tuple[int, int, str]] = []
-    digits = ""
-    for character in [*text, ""]:
-        if character.isascii() and character.isdigit():
-            digits += character
-            continue
-        if digits:
-            parts.append((0, int(digits), digits))
-            digits = ""
-        if character:
-            parts.append((1, 0, character))
-    return parts
+    parts: list[str | int] = list(_DIGITS.split(text))
+    parts[1::2] = [int(digits) for digits in parts[1::2]]  # text and numbers in turn, so only like is compared
+    return parts, text
 
 
 @contextmanager
