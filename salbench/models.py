@@ -56,19 +56,26 @@ class SaliencyModel(Protocol):
         """Saliency of an image: (H, W, 3) uint8 RGB to (H, W), finite, larger meaning more salient."""
 
 
+class CountsOfOthers(Protocol):
+    """How often each pixel was fixated in other images."""
+
+    def __call__(self, *, repeats: bool = False) -> FloatArray:
+        """(height, width) float64: images, or with `repeats` fixations."""
+
+
 @dataclass(frozen=True)
 class Context:
     """What a baseline made of fixations may use for one stimulus.
 
     `others()`: in how many other images of the split each pixel of this stimulus's frame was fixated, coordinates
-    scaled to this frame, (height, width) float64.
+    scaled to this frame, (height, width) float64; `others(repeats=True)`: by how many of their fixations.
     `some_others(count)`: the fixation map of so many other images, drawn at random, (height, width) bool.
     `blur`: the protocol's ground-truth blur, fixation map to density.
     `fixations`: this stimulus's own fixations; empty unless the model's card says `uses_ground_truth`.
     `rng(key)`: a generator seeded by run seed, stimulus and key.
     """
 
-    others: Callable[[], FloatArray]
+    others: "CountsOfOthers"
     some_others: Callable[[int], BoolArray]
     blur: Callable[[FixationMap], FloatArray]
     fixations: Fixations

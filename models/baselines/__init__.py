@@ -4,7 +4,6 @@ All are made with the protocol's blur, so their figures mean what the ground tru
 """
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -12,16 +11,22 @@ import numpy as np
 from salbench.arrays import FloatArray, RGBImage
 from salbench.datasets.stimulus import Stimulus
 from salbench.models import Context, Evaluation, ModelCard
+from salbench_models.baselines.baseline import Baseline
+from salbench_models.baselines.cross_validated import CentrePriorCV, GoldStandardCV
+
+__all__ = [
+    "Centre",
+    "CentrePrior",
+    "CentrePriorCV",
+    "Chance",
+    "GoldStandard",
+    "GoldStandardCV",
+    "Humans",
+    "Shuffled",
+]
 
 
-class _Baseline:
-    """Baselines have nothing to load and run anywhere."""
-
-    def __init__(self, *, checkpoint: Path | None = None, device: str | None = None) -> None:
-        del checkpoint, device
-
-
-class Chance(_Baseline):
+class Chance(Baseline):
     """An independent uniform random number at every pixel."""
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -33,7 +38,7 @@ class Chance(_Baseline):
         return context.rng("chance").random(stimulus.size)
 
 
-class Centre(_Baseline):
+class Centre(Baseline):
     """A Gaussian in the middle of the frame, stretched to the frame's aspect ratio."""
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -52,7 +57,7 @@ class Centre(_Baseline):
         return profile
 
 
-class CentrePrior(_Baseline):
+class CentrePrior(Baseline):
     """The density of all other images' fixations: what is known of a data set without looking at the image."""
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -68,7 +73,23 @@ class CentrePrior(_Baseline):
         return context.blur(context.others())
 
 
-class GoldStandard(_Baseline):
+class Shuffled(Baseline):
+    """The ground truth of another image, drawn at random: what is right about a map is right about it too by chance."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="shuffled",
+        title="Shuffled",
+        description="blurred fixations of one other image of the split, drawn at random: a lower bound",
+        needs_fixations=True,
+    )
+
+    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> FloatArray:
+        """(height, width), at least 0; the same for the same run seed and stimulus."""
+        del stimulus
+        return context.blur(context.some_others(1))
+
+
+class GoldStandard(Baseline):
     """The density of all viewers' fixations on the image itself: an optimistic upper bound."""
 
     card: ClassVar[ModelCard] = ModelCard(
@@ -84,7 +105,7 @@ class GoldStandard(_Baseline):
         return context.blur(context.fixations.as_map(stimulus.size))
 
 
-class Humans(_Baseline):
+class Humans(Baseline):
     """Inter-observer consistency: how well the other viewers predict one viewer, averaged over the viewers."""
 
     card: ClassVar[ModelCard] = ModelCard(

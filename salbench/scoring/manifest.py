@@ -108,6 +108,7 @@ def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
         "citation": card.citation,
         "trained_on": list(card.trained_on),
         "uses_ground_truth": card.uses_ground_truth,
+        **({"parameters": dict(source.parameters)} if source.parameters is not None else {}),
     }
 
 
