@@ -3,14 +3,15 @@
 All are made with the protocol's blur, so their figures mean what the ground truth means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from salbench.arrays import FloatArray, RGBImage
-from salbench.datasets.stimulus import Stimulus
+from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.models import Context, Evaluation, ModelCard
+from salbench.progress import Progress
 from salbench_models.baselines.baseline import Baseline
 from salbench_models.baselines.cross_validated import CentrePriorCV, GoldStandardCV
 
@@ -23,6 +24,7 @@ __all__ = [
     "GoldStandardCV",
     "Humans",
     "Shuffled",
+    "ViewerGroups",
 ]
 
 
@@ -123,3 +125,37 @@ class Humans(Baseline):
             return
         for name, own in viewers.items():
             yield Evaluation(context.blur(context.fixations.without(name).as_map(stimulus.size)), own)
+
+
+class ViewerGroups(Baseline):
+    """How well n viewers predict n others, for the limit of many viewers (Judd et al. 2012)."""
+
+    card: ClassVar[ModelCard] = ModelCard(
+        name="viewer-groups",
+        title="Groups of viewers",
+        description="blurred fixations of some viewers, scored on those of as many others; mean over draws",
+        citation="Judd, Durand and Torralba 2012",
+        uses_ground_truth=True,
+        needs_fixations=True,
+    )
+    _viewers, _draws = 1, 1
+
+    def fit(self, stimuli: Sequence[Stimulus], progress: Progress) -> Mapping[str, float]:
+        """Nothing is fitted: one viewer predicts another, three times."""
+        del stimuli, progress
+        return {"viewers": 1, "draws": 3}
+
+    def use(self, parameters: Mapping[str, float]) -> None:
+        """`viewers` in each of the two groups, and how many `draws` of them."""
+        self._viewers, self._draws = int(parameters["viewers"]), int(parameters["draws"])
+
+    def evaluations(self, stimulus: Stimulus, context: Context) -> Iterator[Evaluation]:
+        """One evaluation a draw; none where the image has too few viewers for two groups."""
+        viewers = list(context.fixations.by_viewer().values())
+        if len(viewers) < 2 * self._viewers:
+            return
+        rng = context.rng("viewer groups")
+        for _ in range(self._draws):
+            drawn = [viewers[place] for place in rng.permutation(len(viewers))[: 2 * self._viewers]]
+            predicting, judging = (Fixations.joined(part) for part in (drawn[: self._viewers], drawn[self._viewers :]))
+            yield Evaluation(context.blur(predicting.as_map(stimulus.size)), judging)

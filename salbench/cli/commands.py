@@ -4,6 +4,7 @@ import click
 
 import salbench
 from salbench.cli.audit import audit
+from salbench.cli.bounds import bounds
 from salbench.cli.data import data
 from salbench.cli.demo import demo
 from salbench.cli.listing import list_
@@ -26,5 +27,5 @@ def cli() -> None:
     """
 
 
-for command in (score, predict, audit, train, table, list_, data, demo):
+for command in (score, predict, audit, bounds, train, table, list_, data, demo):
     cli.add_command(command)

@@ -17,22 +17,30 @@ def columns(rows: Sequence[Sequence[str]]) -> list[str]:
 def summary_lines(run: Run) -> list[str]:
     """What a run found: a heading, a line per metric, and what was lost on the way."""
     manifest, summary = run.manifest, run.summary
-    dataset, protocol = manifest["dataset"], manifest["protocol"]
-    heading = (
-        f"{manifest['model']['title']} on {dataset['title']}, split {dataset['split']}, "
-        f"protocol {protocol['label']} ({protocol['blur']})"
-    )
+    heading = f"{manifest['model']['title']} on {heading_of(run)}"
     table = [["metric", "mean", "95 % interval", "n"]]
-    table += [_metric_line(key, summary["metrics"][key], protocol["key"]) for key in manifest["metrics"]]
+    table += [_metric_line(key, summary["metrics"][key], run) for key in manifest["metrics"]]
     return [heading, "", *columns(table), "", *_losses(summary), f"run: {run.path}"]
 
 
-def _metric_line(key: str, figures: dict[str, Any], protocol: str) -> list[str]:
-    metric = METRICS[key]
+def heading_of(run: Run) -> str:
+    """What a run was scored on, and by which rules."""
+    dataset, protocol = run.manifest["dataset"], run.manifest["protocol"]
+    return f"{dataset['title']}, split {dataset['split']}, protocol {protocol['label']} ({protocol['blur']})"
+
+
+def symbol_of(key: str, run: Run) -> str:
+    """A metric's symbol and direction under a run's protocol."""
+    protocol, metric = run.manifest["protocol"]["key"], METRICS[key]
     symbol = PROTOCOLS[protocol].symbol(key) if protocol in PROTOCOLS else metric.symbol
+    return f"{symbol} {metric.arrow}"
+
+
+def _metric_line(key: str, figures: dict[str, Any], run: Run) -> list[str]:
+    metric = METRICS[key]
     interval = f"{_number(figures['ci_low'])} to {_number(figures['ci_high'])}"
     unit = f" {metric.unit}" if metric.unit else ""
-    return [f"{symbol} {metric.arrow}", _number(figures["mean"]) + unit, interval, str(figures["n"])]
+    return [symbol_of(key, run), _number(figures["mean"]) + unit, interval, str(figures["n"])]
 
 
 def _number(value: float | None) -> str:

@@ -1,7 +1,7 @@
 """Score a model on a data set: from the request to a finished run folder."""
 
 import pickle
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ def score(
     split: str | None = None,
     model: str | Model | None = None,
     checkpoint: PathLike | None = None,
+    parameters: Mapping[str, float] | None = None,
     predictions: PathLike | None = None,
     name: str | None = None,
     protocol: str = "mit300",
@@ -52,7 +53,8 @@ def score(
 
     `dataset`: a registered name, a folder in the generic layout, or a Dataset; `data`: where a named one lies.
     Exactly one of `model` (a registered name or an object of the plugin contract) and `predictions` (a folder with a
-    map per stimulus, or a result file of the SALICON challenge; `name`: its title in tables). `metrics`: keys, by
+    map per stimulus, or a result file of the SALICON challenge; `name`: its title in tables). `parameters`: those of a
+    model that is fitted on a split, instead of a fit on this one. `metrics`: keys, by
     default all of the protocol. `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on
     `jobs`, the number of processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard.
     `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is
@@ -75,7 +77,7 @@ def score(
     cache = open_cache()
     cache.trim()
     recorded = read_fixations(stimuli, listener, cache, rules.counted)
-    source = source.fitted(stimuli, listener)
+    source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
     loaded = source.load()
     manifest = describe_run(
         model=loaded,

@@ -55,6 +55,13 @@ class ModelSource:
         with _plugin_errors(model.card.name):
             return replace(self, parameters=dict(model.fit(stimuli, progress)))
 
+    def with_parameters(self, parameters: Mapping[str, float]) -> "ModelSource":
+        """The same source with parameters found elsewhere. UsageError for a model that has none."""
+        model = self.load()
+        if not isinstance(model, FittedModel):
+            raise UsageError(f"{model.card.name} has no parameters that are fitted on a split")
+        return replace(self, parameters=dict(parameters))
+
     def _made(self) -> Model:
         if self.given is not None:
             return self.given
