@@ -17,7 +17,7 @@ from salbench.cli import main
 from salbench.errors import DataError, UsageError
 from salbench.image_files import write_map
 from salbench.maps import imresize
-from salbench.metrics import METRICS
+from salbench.metrics import MAP_METRICS
 from salbench.progress import Silent
 from salbench.protocols import PROTOCOLS
 
@@ -103,14 +103,14 @@ def test_jpeg_loses_more_at_lower_quality():
 def test_full_range_8_bit_maps_are_not_moved_by_8_bits(noise):
     """Catches other random draws for the treated map, which would move the three AUCs of an unchanged map."""
     done = audit(noise / "data", predictions=noise / "maps")
-    assert {effect.metric for effect in done.effects} == set(METRICS)
+    assert {effect.metric for effect in done.effects} == set(MAP_METRICS)
     for treatment in ("8bit", "8bit_unstretched"):
-        for key in METRICS:
+        for key in MAP_METRICS:
             effect = done.effect(treatment, key)
             assert (effect.n, effect.mean, effect.mean_absolute, effect.largest) == (COUNT, 0, 0, 0), effect
             assert effect.relative == 0
     assert not done.errors and not any(done.left_out.values())
-    assert all(done.effect("jpeg75", key).mean_absolute > 0 for key in METRICS)
+    assert all(done.effect("jpeg75", key).mean_absolute > 0 for key in MAP_METRICS)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -125,7 +125,7 @@ def test_differences_are_those_of_two_runs(noise, tmp_path, protocol):
         for name, folder in (("given", noise / "maps"), ("half", tmp_path / "half"))
     ]
     done = audit(noise / "data", predictions=noise / "maps", protocol=protocol)
-    for key in PROTOCOLS[protocol].metrics:
+    for key in PROTOCOLS[protocol].choose(None):
         change = (runs[1].scores[key] - runs[0].scores[key]).to_numpy()
         effect, figures = done.effect("half", key), runs[0].summary["metrics"][key]
         assert effect.given == pytest.approx(runs[0].mean(key), abs=1e-12)

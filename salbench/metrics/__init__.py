@@ -1,11 +1,12 @@
 """The metrics of visual saliency, as pure functions: a saliency map and the ground truth in, a float out.
 
 The functions follow the MIT300 benchmark's reference code to the last digits that it defines. `METRICS` lists them in
-the order in which tables print them.
+the order in which tables print them, `MAP_METRICS` those of them that score any map; the others want a log density.
 """
 
 from salbench.metrics.auc import auc_borji, auc_judd, auc_shuffled
 from salbench.metrics.distribution import cc, emd, kl_divergence, sim
+from salbench.metrics.likelihood import log_likelihood
 from salbench.metrics.location import information_gain, nss
 from salbench.metrics.registry import Metric, Truth
 
@@ -25,6 +26,16 @@ _ALL = (
         higher_is_better=True,
         unit="bit/fixation",
     ),
+    Metric(
+        "log_likelihood",
+        "LL",
+        "log-likelihood",
+        log_likelihood,
+        (Truth.FIXATIONS,),
+        higher_is_better=True,
+        unit="bit/fixation",
+        of_log_density=True,
+    ),
     Metric("cc", "CC", "correlation coefficient", cc, (Truth.DENSITY,), higher_is_better=True),
     Metric("sim", "SIM", "similarity", sim, (Truth.DENSITY,), higher_is_better=True),
     Metric(
@@ -42,7 +53,11 @@ _ALL = (
 METRICS: dict[str, Metric] = {metric.key: metric for metric in _ALL}
 """Every metric by its key, in printing order."""
 
+MAP_METRICS: dict[str, Metric] = {key: metric for key, metric in METRICS.items() if not metric.of_log_density}
+"""The metrics that score any saliency map."""
+
 __all__ = [
+    "MAP_METRICS",
     "METRICS",
     "Metric",
     "Truth",
@@ -53,6 +68,7 @@ __all__ = [
     "emd",
     "information_gain",
     "kl_divergence",
+    "log_likelihood",
     "nss",
     "sim",
 ]

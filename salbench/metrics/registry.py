@@ -18,7 +18,8 @@ class Truth(Enum):
 class Metric:
     """A metric as it is registered.
 
-    `key` names it in columns, JSON and on the command line; `symbol` is what a person reads.
+    `key` names it in columns, JSON and on the command line; `symbol` is what a person reads. `of_log_density`: it wants
+    a log density in the place of the saliency map, so only models that give one have it.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Metric:
     needs: tuple[Truth, ...]
     higher_is_better: bool
     unit: str = ""
+    of_log_density: bool = False
 
     @property
     def arrow(self) -> str:

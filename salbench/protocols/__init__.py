@@ -5,8 +5,9 @@ from salbench.names import unknown_name
 from salbench.protocols.mit300 import MIT300
 from salbench.protocols.protocol import GroundTruth, Protocol, RngOf
 from salbench.protocols.salicon2015 import SALICON2015
+from salbench.protocols.tuebingen import TUEBINGEN
 
-PROTOCOLS: dict[str, Protocol] = {protocol.key: protocol for protocol in (MIT300, SALICON2015)}
+PROTOCOLS: dict[str, Protocol] = {protocol.key: protocol for protocol in (MIT300, SALICON2015, TUEBINGEN)}
 """Every protocol by its key."""
 
 

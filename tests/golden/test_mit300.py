@@ -8,7 +8,7 @@ from mit300_cases import BLURS, CASES, RESIZINGS, folder_of, load, score
 from pytest import approx
 
 from salbench.maps import imresize, mit_blur, mit_density, normalise_sum
-from salbench.metrics import METRICS, auc_judd
+from salbench.metrics import MAP_METRICS, auc_judd
 
 pytestmark = pytest.mark.data
 
@@ -27,7 +27,7 @@ def test_every_reference_file_is_tested(salbench_data):
     assert {path.stem for path in folder_of(salbench_data).glob("*.npz")} == {*CASES, *RESIZINGS, *BLURS}
 
 
-@pytest.mark.parametrize("key", METRICS)
+@pytest.mark.parametrize("key", MAP_METRICS)
 @pytest.mark.parametrize("name", CASES)
 def test_a_metric_matches_the_reference(golden, name, key, record_property):
     """Catches any departure from the MATLAB code: thresholds, ties, N - 1, epsilon, resizing, draws, NaN rules."""

@@ -5,7 +5,7 @@ import pytest
 from pytest import approx
 
 from salbench.errors import SalbenchError, ShapeError, ValueRangeError
-from salbench.metrics import METRICS, Truth, auc_judd, cc, information_gain, kl_divergence, nss
+from salbench.metrics import MAP_METRICS, Truth, auc_judd, cc, information_gain, kl_divergence, nss
 
 RAMP = np.arange(64.0).reshape(8, 8)
 POINTS = np.zeros((8, 8), dtype=np.uint8)
@@ -24,17 +24,17 @@ def arguments_of(metric):
     return {"saliency_map": RAMP} | dict(ARGUMENTS[need] for need in metric.needs)
 
 
-EVERY_ARGUMENT = [(key, name) for key, metric in METRICS.items() for name in arguments_of(metric)]
+EVERY_ARGUMENT = [(key, name) for key, metric in MAP_METRICS.items() for name in arguments_of(metric)]
 DENSITY_ARGUMENTS = [(key, name) for key, name in EVERY_ARGUMENT if name in DENSITIES]
 POINT_ARGUMENTS = [(key, name) for key, name in EVERY_ARGUMENT if name not in DENSITIES]
 
 
 def call(key, **changed):
-    metric = METRICS[key]
+    metric = MAP_METRICS[key]
     return metric.function(*(arguments_of(metric) | changed).values())
 
 
-@pytest.mark.parametrize("key", METRICS)
+@pytest.mark.parametrize("key", MAP_METRICS)
 def test_the_untouched_arguments_are_fine(key):
     """Catches a refusal below that comes from the fixture and not from the change."""
     assert isinstance(call(key), float)
@@ -111,10 +111,10 @@ def test_the_errors_are_value_errors_of_salbench():
     assert issubclass(ValueRangeError, ValueError)
 
 
-@pytest.mark.parametrize("key", METRICS)
+@pytest.mark.parametrize("key", MAP_METRICS)
 def test_lists_are_arrays(key):
     """Catches an attribute asked of the argument before it is made an array."""
-    metric = METRICS[key]
+    metric = MAP_METRICS[key]
     options = {"rng": 1} if key.startswith("auc_") else {}
     as_lists = [array.tolist() for array in arguments_of(metric).values()]
     assert metric.function(*as_lists, **options) == metric.function(*arguments_of(metric).values(), **options)

@@ -14,7 +14,7 @@ from map_strategies import scenes
 from pytest import approx
 
 from salbench.metrics import (
-    METRICS,
+    MAP_METRICS,
     Truth,
     auc_borji,
     auc_judd,
@@ -75,7 +75,7 @@ def test_gain_and_offset_leave_standardised_metrics_alone(scene, gain, offset):
 def test_kl_and_emd_ignore_gain(scene, gain):
     """Catches maps that are not divided by their sums. A power of two changes no bit of the quotients."""
     for key in ("kl_divergence", "emd"):
-        metric = METRICS[key].function
+        metric = MAP_METRICS[key].function
         assert metric(gain * scene.saliency, scene.truth) == metric(scene.saliency, scene.truth)
         assert metric(scene.saliency, gain * scene.truth) == metric(scene.saliency, scene.truth)
 
@@ -146,25 +146,25 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.parametrize("key", METRICS)
+@pytest.mark.parametrize("key", MAP_METRICS)
 @pytest.mark.parametrize("layout", LAYOUTS)
 @settings(max_examples=10)
 @given(scene=scenes())
 def test_memory_layout_and_type_do_not_matter(key, layout, scene):
     """Catches flat indices taken in memory order, and types that change values. Sums may round in another order."""
-    metric = METRICS[key]
+    metric = MAP_METRICS[key]
     plain = arguments_of(metric, scene)
     laid_out = [LAYOUTS[layout](array) for array in plain]
     expected = metric.function(*plain, **options_of(key))
     assert metric.function(*laid_out, **options_of(key)) == approx(expected, abs=1e-10, nan_ok=True)
 
 
-@pytest.mark.parametrize("key", METRICS)
+@pytest.mark.parametrize("key", MAP_METRICS)
 @settings(max_examples=10)
 @given(scene=scenes(), larger=st.booleans())
 def test_arguments_are_never_changed(key, scene, larger):
     """Catches arithmetic in place on an array that is the caller's: a float64 map is not copied on the way in."""
-    metric = METRICS[key]
+    metric = MAP_METRICS[key]
     arguments = arguments_of(metric, scene)
     if larger:
         arguments[0] = np.kron(arguments[0], np.ones((2, 2)))
@@ -176,10 +176,10 @@ def test_arguments_are_never_changed(key, scene, larger):
         np.testing.assert_array_equal(array, copy)
 
 
-@pytest.mark.parametrize("key", METRICS)
+@pytest.mark.parametrize("key", MAP_METRICS)
 @settings(max_examples=10)
 @given(scene=scenes())
 def test_a_score_is_a_python_float(key, scene):
     """Catches NumPy scalars, which JSON refuses, and 0-dimensional arrays."""
-    metric = METRICS[key]
+    metric = MAP_METRICS[key]
     assert type(metric.function(*arguments_of(metric, scene), **options_of(key))) is float

@@ -94,8 +94,8 @@ def test_scores_are_bit_identical_for_one_and_two_workers_and_any_order(data, ma
 
 def test_another_seed_changes_only_the_metrics_that_draw(data, maps, tmp_path):
     first, second = (score(data, predictions=maps, seed=seed, out=tmp_path / f"run{seed}").scores for seed in (0, 1))
-    same = {key for key in metrics.METRICS if first[key].equals(second[key])}
-    assert same == set(metrics.METRICS) - {"auc_judd", "auc_borji", "auc_shuffled"}
+    same = {key for key in metrics.MAP_METRICS if first[key].equals(second[key])}
+    assert same == set(metrics.MAP_METRICS) - {"auc_judd", "auc_borji", "auc_shuffled"}
 
 
 def test_a_bad_map_and_a_missing_one_cost_only_their_own_rows(data, maps, tmp_path):
@@ -146,7 +146,7 @@ def test_an_image_without_fixations_has_nan_and_is_left_out_of_the_mean(data, ma
     (data / "fixations" / "s1.csv").write_text("x,y\n")
     run = score(data, predictions=maps, out=tmp_path / "run")
     row = run.scores.loc[1]
-    assert np.isnan(row[list(metrics.METRICS)].tolist()).all(), "KL would be a perfect 0 against nothing"
+    assert np.isnan(row[list(metrics.MAP_METRICS)].tolist()).all(), "KL would be a perfect 0 against nothing"
     assert {figures["n"] for figures in run.summary["metrics"].values()} == {5}
     assert run.summary["without_fixations"] == 1
     assert run.mean("nss") == pytest.approx(run.scores["nss"].drop(1).mean())
