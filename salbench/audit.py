@@ -238,7 +238,7 @@ def audit(
     wanted = stimuli[:limit]
     check_maps_fit(maps, maps.folder, wanted)
     cache = open_cache()
-    recorded = read_fixations(stimuli, listener, cache, rules.counted)
+    recorded = read_fixations(stimuli, listener, cache, rules)
     scorer = StimulusScorer(
         pixels=recorded.pixels,
         counted=recorded.counted,

@@ -13,12 +13,16 @@ from salbench.models import Context, ModelCard
 class MapFolder:
     """The maps of a folder. Nothing but the names is read before a map is asked for."""
 
-    def __init__(self, folder: Path, title: str | None = None) -> None:
-        """`title`: the name for tables, by default the folder's. DataError where the folder is not there."""
+    def __init__(self, folder: Path, title: str | None = None, *, log_density: bool = False) -> None:
+        """`title`: the name for tables, by default the folder's. `log_density`: whether the maps are log densities, as
+        `ModelCard` has it. DataError where the folder is not there.
+        """
         self.folder = folder
         self._suffixes = {name: intern(path.suffix) for name, path in files_by_stem(folder, MAP_SUFFIXES).items()}
         name = folder.resolve().name
-        self.card = ModelCard(name=name, title=title or name, description=f"maps of the folder {name}")
+        self.card = ModelCard(
+            name=name, title=title or name, description=f"maps of the folder {name}", log_density=log_density
+        )
 
     def has(self, stimulus: str) -> bool:
         """Whether there is a map for the stimulus of that id."""

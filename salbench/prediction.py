@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from salbench.arrays import SaliencyMap
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import image_folder
 from salbench.datasets.registry import open_dataset
@@ -12,11 +15,12 @@ from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import MAP_FORMATS, map_suffix, write_map
 from salbench.maps import check_sigma, resize_to
 from salbench.metrics.inputs import as_map
+from salbench.metrics.likelihood import as_log_density
 from salbench.models import Model, RepeatedModel
 from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
-from salbench.protocols import find_protocol
+from salbench.protocols.mit300 import MIT300
 from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import no_fixations, read_fixations
 from salbench.scoring.runner import check_jobs
@@ -52,7 +56,8 @@ def predict(
     """Write a map of every stimulus as `out/ID.png` (or `.npy`), each as large as its image.
 
     Exactly one of `dataset` (with `split` and `data` as in `score`) and `images`, a folder of images. `form`: `png`
-    and `png16` stretch a map's range, `npy` keeps every bit. A map that is there already is replaced. A stimulus that
+    and `png16` stretch a map's range, `npy` keeps every bit. Of a model that gives log densities, `npy` files hold
+    these, pictures the densities. A map that is there already is replaced. A stimulus that
     cannot be predicted is told in the result and costs no other. Raises UsageError and DataError as `score` does.
     """
     if (dataset is None) == (images is None):
@@ -97,8 +102,8 @@ class PredictChunk:
         stimulus = one.stimulus
         try:
             saliency_map = self.scorer.predict(one, stimulus.fixations())
-            fitted = resize_to(as_map(saliency_map, "the model's map"), stimulus.size)
-            write_map(self.out / f"{stimulus.id}{map_suffix(self.form)}", fitted, self.form)
+            path = self.out / f"{stimulus.id}{map_suffix(self.form)}"
+            write_map(path, self._fitted(saliency_map, stimulus.size), self.form)
         except SalbenchError as error:
             return str(error)
         except OSError:
@@ -106,6 +111,13 @@ class PredictChunk:
         except Exception as error:  # a plugin may raise anything
             return f"{type(error).__name__}: {error}"
         return ""
+
+    def _fitted(self, saliency_map: SaliencyMap, size: tuple[int, int]) -> SaliencyMap:
+        """The map in its image's size. A log density has it already; a picture shows the density itself."""
+        if not self.scorer.model.card.log_density:
+            return resize_to(as_map(saliency_map, "the model's map"), size)
+        log_density = as_log_density(saliency_map, size)
+        return log_density if self.form == "npy" else np.exp(log_density)
 
 
 def _check_apart(images: PathLike | None, out: Path, data: PathLike | None, split: str | None) -> None:
@@ -142,11 +154,11 @@ def _scorer(
     with_fixations: bool,
 ) -> StimulusScorer:
     if with_fixations:
-        pixels = read_fixations(stimuli, progress, open_cache()).pixels
+        pixels = read_fixations(stimuli, progress, open_cache(), MIT300).pixels
         source = source.fitted(stimuli, progress)
     else:
         pixels = no_fixations(stimuli)
-    return StimulusScorer(pixels, source, find_protocol("mit300").key, (), blur_sigma, seed)
+    return StimulusScorer(pixels, source, MIT300.key, (), blur_sigma, seed)
 
 
 def _write_all(

@@ -78,9 +78,17 @@ class ResultFile:
 Predictions = MapFolder | ResultFile
 
 
-def open_predictions(path: Path, title: str | None = None) -> Predictions:
-    """Ready maps: those of a result file, or of a folder. DataError where there is neither, or the file is damaged."""
-    return ResultFile(path, title) if path.is_file() else MapFolder(path, title)
+def open_predictions(path: Path, title: str | None = None, *, log_density: bool = False) -> Predictions:
+    """Ready maps: those of a result file, or of a folder, which may hold log densities.
+
+    DataError where there is neither, or the file is damaged; UsageError for log densities in a result file, whose
+    pictures cannot hold them.
+    """
+    if not path.is_file():
+        return MapFolder(path, title, log_density=log_density)
+    if log_density:
+        raise UsageError(f"{path}: a result file holds 8-bit pictures, no log densities; name a folder of .npy files")
+    return ResultFile(path, title)
 
 
 def write_results(path: PathLike, maps: Iterable[tuple[int | str, SaliencyMap]]) -> None:

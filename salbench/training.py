@@ -139,7 +139,7 @@ def _validator(
     protocol = find_protocol("mit300")
     keys = protocol.choose(None)
     cache = open_cache()
-    pixels = read_fixations(stimuli, progress, cache).pixels
+    pixels = read_fixations(stimuli, progress, cache, protocol).pixels
 
     def validate(predict: Callable[[RGBImage], SaliencyMap]) -> Mapping[str, float]:
         source = ModelSource(given=_GivenPredict(predict))

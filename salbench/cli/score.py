@@ -14,9 +14,17 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset
 @click.option("--model", metavar="NAME", help="A registered model (`salbench list models`).")
 @click.option("--checkpoint", type=EXISTING_FILE, help="Weights of the model.")
 @click.option("--predictions", type=EXISTING_PATH, help="Folder with a map per stimulus, or a SALICON result file.")
+@click.option("--log-density", is_flag=True, help="The predictions are natural logarithms of densities (.npy).")
 @click.option("--name", help="Name of the predictions in tables.  [default: the folder's]")
 @click.option(
     "--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`)."
+)
+@click.option(
+    "--maps",
+    type=click.Choice(["same", "metric-specific"]),
+    default="same",
+    show_default=True,
+    help="What metrics get of a log density: the density, or each the map that suits it best.",
 )
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
 @run_options()
@@ -36,6 +44,7 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
       salbench score --dataset my-data --predictions my-maps
       salbench score --dataset osie-eye --data ~/osie --model salgan --checkpoint salgan.safetensors
       salbench score --dataset synthetic --model centre --metrics nss,cc --out runs/centre
+      salbench score --dataset osie-eye --data ~/osie --model centre-prior-cv --maps metric-specific
     """
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import summary_lines

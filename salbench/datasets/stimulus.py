@@ -67,8 +67,13 @@ class Fixations:
 
     def as_map(self, size: tuple[int, int]) -> BoolArray:
         """The fixation map: (height, width) bool, True at every pixel with a fixation. All must lie inside."""
+        return self.map_of(self.positions, size)
+
+    @staticmethod
+    def map_of(positions: IntArray, size: tuple[int, int]) -> BoolArray:
+        """The same of (n, 2) positions [row, column]."""
         fixation_map = np.zeros(size, dtype=np.bool_)
-        fixation_map[self.rows, self.columns] = True
+        fixation_map[positions[:, 0], positions[:, 1]] = True
         return fixation_map
 
     @classmethod

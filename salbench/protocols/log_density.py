@@ -19,8 +19,8 @@ Ranks are what sAUC's negatives at fixed thresholds need (mit300), and the same 
 is so long-tailed that nearly all of its values would lie below the lowest threshold. Under mit300 the expected SIM does
 not see that MIT stretches both maps down to 0 first, which changes nothing where they get there by themselves.
 
-What differs from pysaliency and the public benchmark built on it: the baseline is the centre prior, made of the other
-images' fixations (there, for sAUC, the mean of the model's own predictions for the other images; for IG, a uniform
+What differs from pysaliency and the public benchmark built on it: the runner's baseline is the cross-validated centre
+prior of the other images (`salbench.densities`; there, for sAUC, the mean of the model's own predictions for the other images; for IG, a uniform
 density); the density is blurred exactly as the ground truth is (there the density with zeros outside the frame, the
 ground truth with mirrored edges); the map for SIM is computed from a quantile (there by stochastic gradient descent
 towards the same optimum); ties share a rank (there equal values are ranked by their place, in the order of a sort).
@@ -67,21 +67,6 @@ MAP_KINDS = {
     "emd": MapKind.BLURRED,
 }
 """Which map suits a metric."""
-
-
-def centre_prior(other_counts: FloatArray, blur: Callable[[FloatArray], FloatArray]) -> FloatArray:
-    """The baseline log density: where the other images were fixated.
-
-    `other_counts`: (H, W), how often each pixel was fixated in other images; `blur`: the protocol's ground-truth blur.
-    The blurred counts and one fixation more, spread evenly over the frame, so that no pixel has probability 0; uniform
-    where the other images have no fixation.
-    """
-    blurred = blur(other_counts)
-    count, mass = float(other_counts.sum()), float(blurred.sum())
-    spread = np.full(blurred.shape, 1 / blurred.size)
-    density = (count * blurred / mass + spread) / (count + 1) if mass > 0 else spread
-    logs: FloatArray = np.log(density)
-    return logs
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Progress
-from salbench.protocols.protocol import every_position
+from salbench.protocols.protocol import Protocol, every_position, middle_rescaled
 from salbench.scoring.array_cache import FOLDER_VARIABLE, ArrayCache
 
 KEPT_TOTALS = 4
@@ -40,17 +40,19 @@ class FixatedPixels:
     `sizes`: (n, 2) int, height and width of each stimulus. `ends`: (n + 1,) int, where each stimulus's pixels begin in
     the file and, after it, where the last one's end. `readable`: (n,) bool, False where fixations could not be read.
     `file`: records of type PIXEL, those of a stimulus in ascending order, each pixel once; None where there are none.
+    `rescaled`: the protocol's rule for fixations of images of another size.
     """
 
     sizes: IntArray
     ends: IntArray
     readable: BoolArray
     file: Path | None
+    rescaled: Callable[[IntArray, int, int], IntArray] = middle_rescaled
     _totals: dict[tuple[tuple[int, int], bool], FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Without what each process makes for itself."""
-        names = ("sizes", "ends", "readable", "file")
+        names = ("sizes", "ends", "readable", "file", "rescaled")
         return {name: getattr(self, name) for name in names} | {"_totals": {}}
 
     def size(self, index: int) -> tuple[int, int]:
@@ -109,7 +111,7 @@ class FixatedPixels:
         held = 0
         for index in indices:
             own = self.of(index)
-            pixels.append(_scaled(own["pixel"].astype(np.int64), self.size(index), size))
+            pixels.append(self._scaled(own["pixel"].astype(np.int64), self.size(index), size))
             times.append(own["times"].astype(np.int64))
             held += len(own)
             if held >= PIECE:
@@ -118,16 +120,14 @@ class FixatedPixels:
         if pixels:
             yield np.concatenate(pixels), np.concatenate(times)
 
-
-def _scaled(pixels: IntArray, size: tuple[int, int], target: tuple[int, int]) -> IntArray:
-    """Flat pixels of a frame as flat pixels of another: the middle of a pixel falls into the pixel that it becomes."""
-    if size == target:
-        return pixels
-    rows, columns = np.divmod(pixels, size[1])
-    new_rows = (2 * rows + 1) * target[0] // (2 * size[0])
-    new_columns = (2 * columns + 1) * target[1] // (2 * size[1])
-    scaled: IntArray = new_rows * target[1] + new_columns
-    return scaled
+    def _scaled(self, pixels: IntArray, size: tuple[int, int], target: tuple[int, int]) -> IntArray:
+        """Flat pixels of a frame as flat pixels of another."""
+        if size == target:
+            return pixels
+        rows, columns = np.divmod(pixels, size[1])
+        scaled: IntArray = self.rescaled(rows, size[0], target[0]) * target[1]
+        scaled += self.rescaled(columns, size[1], target[1])
+        return scaled
 
 
 @dataclass(frozen=True)
@@ -153,15 +153,14 @@ def read_fixations(
     stimuli: Sequence[Stimulus],
     progress: Progress,
     cache: ArrayCache,
-    counted: Callable[[IntArray], IntArray] = every_position,
+    protocol: Protocol,
 ) -> RecordedFixations:
     """Read every fixation once. Files that cannot be read give their stimulus an error row later.
 
-    `cache`: where the pixels are kept. `counted`: from the positions inside the frame, (n, 2), to those that the
-    protocol counts.
+    `cache`: where the pixels are kept. `protocol`: says which fixations count.
     """
     whole = hashlib.sha256()
-    rules = [every_position] if counted is every_position else [every_position, counted]
+    rules = list(dict.fromkeys([every_position, protocol.counted]))
     with _tables([rule.__name__ for rule in rules], cache) as tables:
         progress.start("reading fixations", len(stimuli))
         for stimulus in stimuli:
@@ -173,7 +172,7 @@ def read_fixations(
             progress.advance()
         progress.finish()
         digest = whole.hexdigest()
-        found = [table.finish(digest) for table in tables]
+        found = [table.finish(digest, protocol) for table in tables]
     return RecordedFixations(found[0], digest, found[-1])
 
 
@@ -195,7 +194,7 @@ class _Table:
         self.counts.append(len(records))
         self.readable.append(positions is not None)
 
-    def finish(self, digest: str) -> FixatedPixels:
+    def finish(self, digest: str, protocol: Protocol) -> FixatedPixels:
         """Give the file the name that its content has earned."""
         key = hashlib.sha256(f"fixated pixels\0{self.rule}\0{digest}".encode()).hexdigest()
         path = self.cache.path(key, ".pixels")
@@ -205,7 +204,7 @@ class _Table:
             self.path.replace(path)
         ends = np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
         sizes = np.array(self.sizes, dtype=np.int64).reshape(-1, 2)
-        return FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), path)
+        return FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), path, protocol.rescaled)
 
 
 @contextmanager

@@ -11,9 +11,11 @@ from typing import Any
 
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Stimulus
+from salbench.densities import CentrePriorFit
 from salbench.map_folder import MapFolder
 from salbench.models import Model, RepeatedModel, registry
 from salbench.protocols import Protocol
+from salbench.protocols.log_density import MapChoice
 from salbench.result_file import ResultFile
 from salbench.scoring.run_folder import FORMAT
 from salbench.scoring.stimulus_score import ModelSource
@@ -31,6 +33,8 @@ def describe_run(
     stimuli: Sequence[Stimulus],
     fixations_digest: str,
     protocol: Protocol,
+    maps: MapChoice,
+    prior: CentrePriorFit | None,
     metrics: Sequence[str],
     blur_sigma: float | None,
     seed: int,
@@ -47,7 +51,8 @@ def describe_run(
             "label": protocol.label,
             "blur_sigma": blur_sigma,
             "blur": _ground_truth(model, stimuli, protocol.describe_blur(blur_sigma)),
-            **({"ig_baseline": IG_BASELINE} if "information_gain" in protocol.metrics else {}),
+            **({"maps": maps} if maps != "same" else {}),
+            **({"ig_baseline": _ig_baseline(prior)} if "information_gain" in metrics else {}),
         },
         "metrics": list(metrics),
         "seed": seed,
@@ -57,6 +62,16 @@ def describe_run(
         "command": [_printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
         "versions": _versions(),
     }
+
+
+def _ig_baseline(prior: CentrePriorFit | None) -> str:
+    """What information gain is measured against. `prior`: that of a density, None for a map's."""
+    if prior is None:
+        return IG_BASELINE
+    return (
+        f"density of all other images' fixations: Gaussian kernels of {prior.bandwidth:.6g} of each side, uniform share "
+        f"{prior.uniform:.3g}, found by cross-validation over images"
+    )
 
 
 def _ground_truth(model: Model, stimuli: Sequence[Stimulus], blur: str) -> str:
@@ -108,6 +123,7 @@ def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
         "citation": card.citation,
         "trained_on": list(card.trained_on),
         "uses_ground_truth": card.uses_ground_truth,
+        **({"log_density": True} if card.log_density else {}),
         **({"parameters": dict(source.parameters)} if source.parameters is not None else {}),
     }
 

@@ -11,12 +11,15 @@ import numpy as np
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
+from salbench.densities import fit_centre_prior
 from salbench.errors import DataError, RunError, UsageError
 from salbench.maps import check_sigma
-from salbench.models import Model
+from salbench.models import Model, ModelCard
+from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
-from salbench.protocols import find_protocol
+from salbench.protocols import Protocol, find_protocol
+from salbench.protocols.log_density import MAP_CHOICES, MapChoice
 from salbench.result_file import Predictions, open_predictions
 from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
@@ -37,7 +40,9 @@ def score(
     parameters: Mapping[str, float] | None = None,
     predictions: PathLike | None = None,
     name: str | None = None,
+    log_density: bool = False,
     protocol: str = "mit300",
+    maps: MapChoice = "same",
     metrics: Sequence[str] | None = None,
     blur_sigma: float | None = None,
     jobs: int = 1,
@@ -54,7 +59,9 @@ def score(
     `dataset`: a registered name, a folder in the generic layout, or a Dataset; `data`: where a named one lies.
     Exactly one of `model` (a registered name or an object of the plugin contract) and `predictions` (a folder with a
     map per stimulus, or a result file of the SALICON challenge; `name`: its title in tables). `parameters`: those of a
-    model that is fitted on a split, instead of a fit on this one. `metrics`: keys, by
+    model that is fitted on a split, instead of a fit on this one. `log_density`: the folder's maps are natural
+    logarithms of densities. `maps`: for a model that gives log densities, whether all metrics get its density
+    (`same`) or each the map that suits it (`metric-specific`). `metrics`: keys, by
     default all of the protocol. `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on
     `jobs`, the number of processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard.
     `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is
@@ -66,19 +73,22 @@ def score(
     check_jobs(model, jobs)
     check_sigma(blur_sigma)
     get_ready(jobs)
-    source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device)
+    source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device, log_density)
     rules = find_protocol(protocol)
-    keys = rules.choose(metrics)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     split = split if split is not None else opened.default_split
     stimuli = listed(opened, split)
     if source.folder is not None:
         check_maps_fit(open_predictions(source.folder), source.folder, stimuli)
+    card = source.load().card
+    keys = rules.choose(metrics, log_density=card.log_density)
+    check_maps(maps, card)
     cache = open_cache()
     cache.trim()
-    recorded = read_fixations(stimuli, listener, cache, rules.counted)
+    recorded = read_fixations(stimuli, listener, cache, rules)
     source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
     loaded = source.load()
+    prior = fit_centre_prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
     manifest = describe_run(
         model=loaded,
         source=source,
@@ -87,6 +97,8 @@ def score(
         stimuli=stimuli,
         fixations_digest=recorded.digest,
         protocol=rules,
+        maps=maps,
+        prior=prior,
         metrics=keys,
         blur_sigma=blur_sigma,
         seed=seed,
@@ -110,6 +122,8 @@ def score(
         seed=seed,
         maps_folder=folder.path / MAPS if save_maps else None,
         cache=cache,
+        maps=maps,
+        prior=prior,
     )
     _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
     table = ScoreTable.of([stimulus.id for stimulus in stimuli], keys, folder.rows())
@@ -142,14 +156,21 @@ class ScoreChunk:
 
 
 def _source(
-    model: str | Model | None, checkpoint: Path | None, predictions: Path | None, name: str | None, device: str | None
+    model: str | Model | None,
+    checkpoint: Path | None,
+    predictions: Path | None,
+    name: str | None,
+    device: str | None,
+    log_density: bool,
 ) -> ModelSource:
     if (model is None) == (predictions is None):
         raise UsageError("name either a model or a folder of predictions")
     if predictions is not None:
         if checkpoint is not None:
             raise UsageError("a checkpoint belongs to a model, not to a folder of predictions")
-        return ModelSource(folder=predictions, title=name)
+        return ModelSource(folder=predictions, title=name, log_density=log_density)
+    if log_density:
+        raise UsageError("log_density is for a folder of predictions; a model says itself what it gives")
     if name is not None:
         raise UsageError("name is for a folder of predictions; a model has its own")
     if checkpoint is not None and not checkpoint.is_file():
@@ -157,6 +178,23 @@ def _source(
     if isinstance(model, str):
         return ModelSource(name=model, checkpoint=checkpoint, device=device)
     return ModelSource(given=model)
+
+
+def check_maps(maps: MapChoice, card: ModelCard) -> None:
+    """UsageError for a choice of maps that there is not, or that the model leaves no room for."""
+    if maps not in MAP_CHOICES:
+        raise UsageError(unknown_name("choice of maps", maps, MAP_CHOICES))
+    if maps != "same" and not card.log_density:
+        raise UsageError(f"maps {maps!r} are made of log densities, and {card.name} gives mere maps")
+
+
+def needs_prior(card: ModelCard, protocol: Protocol, keys: Sequence[str], maps: MapChoice) -> bool:
+    """Whether a metric compares a log density with that of the other images' fixations."""
+    if not card.log_density:
+        return False
+    if maps == "metric-specific":
+        return "information_gain" in keys or "auc_shuffled" in keys
+    return "information_gain" in keys and "information_gain" in protocol.needs_log_density
 
 
 def check_jobs(model: str | Model | None, jobs: int) -> None:

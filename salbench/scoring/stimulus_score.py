@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 
 from salbench import __version__
-from salbench.arrays import BoolArray, FloatArray, SaliencyMap
+from salbench.arrays import BoolArray, FloatArray, IntArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.densities import CentrePriorFit, centre_prior
 from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import write_map
 from salbench.metrics import METRICS, Truth
 from salbench.models import Context, ContextModel, Evaluation, FittedModel, LazyModel, Model, RepeatedModel, registry
 from salbench.progress import Progress
 from salbench.protocols import GroundTruth, Protocol, find_protocol
+from salbench.protocols.log_density import MapChoice, evaluate_log_density
 from salbench.protocols.protocol import every_position
 from salbench.result_file import open_predictions
 from salbench.scoring.array_cache import ArrayCache
@@ -29,7 +31,8 @@ from salbench.scoring.randomness import generator
 class ModelSource:
     """Where a model comes from, in a form that travels to a worker: a registered name, ready maps, or an object.
 
-    `folder`: a folder of maps, or a result file of the SALICON challenge. `parameters`: those of a FittedModel.
+    `folder`: a folder of maps, or a result file of the SALICON challenge; `log_density`: whether its maps are log
+    densities. `parameters`: those of a FittedModel.
     """
 
     name: str | None = None
@@ -37,6 +40,7 @@ class ModelSource:
     device: str | None = None
     folder: Path | None = None
     title: str | None = None
+    log_density: bool = False
     given: Model | None = None
     parameters: Mapping[str, float] | None = None
 
@@ -66,7 +70,7 @@ class ModelSource:
         if self.given is not None:
             return self.given
         if self.folder is not None:
-            return open_predictions(self.folder, self.title)
+            return open_predictions(self.folder, self.title, log_density=self.log_density)
         assert self.name is not None  # noqa: S101 - narrows the type; the runner makes one of the three
         factory = registry().factory(self.name)
         with _plugin_errors(self.name):
@@ -106,7 +110,8 @@ class StimulusScorer:
 
     `blur_sigma`: pixels, None for the protocol's own blur. `maps_folder`: where predicted maps are kept, or None.
     `counted`: the pixels of the fixations that the protocol counts, None where those are all of `pixels`. `cache`:
-    where ground-truth maps are kept, None for nowhere.
+    where ground-truth maps are kept, None for nowhere. `maps` and `prior`, for models that give log densities: which
+    map each metric gets, and the baseline density's parameters, None where no metric needs them.
     """
 
     pixels: FixatedPixels
@@ -118,6 +123,8 @@ class StimulusScorer:
     maps_folder: Path | None = None
     counted: FixatedPixels | None = None
     cache: ArrayCache | None = None
+    maps: MapChoice = "same"
+    prior: CentrePriorFit | None = None
     _model: Model | None = field(default=None, repr=False)
 
     @cached_property
@@ -196,22 +203,40 @@ class StimulusScorer:
         )
 
     def _scores(self, one: Numbered, number: int, evaluation: Evaluation, others: GroundTruth) -> dict[str, float]:
-        stimulus = one.stimulus
-        positions = self.protocol.counted(evaluation.fixations.positions)
-        fixation_map = np.zeros(stimulus.size, dtype=np.bool_)
-        fixation_map[positions[:, 0], positions[:, 1]] = True
-        density = self._density(stimulus, fixation_map) if Truth.DENSITY in self._needed else None
-        truth = replace(others, fixation_map=fixation_map, positions=positions, density=density)
-        scores = self.protocol.evaluate(evaluation.saliency_map, truth, self.metrics, self._rng_of(one, number))
+        stimulus, protocol = one.stimulus, self.protocol
+        positions = protocol.counted(evaluation.fixations.positions)
+        truth = replace(
+            others,
+            fixation_map=Fixations.map_of(positions, stimulus.size),
+            positions=positions,
+            density=self._density(stimulus, positions) if Truth.DENSITY in self._needed else None,
+        )
+        scores = self._compared(one, number, evaluation.saliency_map, truth)
         if not len(positions) and stimulus.map_source is None:
             # The reference gives an all-zero ground truth SIM 0 and a perfect KL 0: there is nothing to score.
             scores |= {key: np.nan for key in scores if Truth.DENSITY in METRICS[key].needs}
-        infinite = [key for key, value in scores.items() if np.isinf(value)]
-        if infinite:
-            raise DataError(
-                f"{', '.join(infinite)} is infinite: the map's values are too large or too small for float64"
-            )
+        _refuse_infinite(scores)
         return scores
+
+    def _compared(self, one: Numbered, number: int, saliency_map: SaliencyMap, truth: GroundTruth) -> dict[str, float]:
+        rng = self._rng_of(one, number)
+        if not self.model.card.log_density:
+            return self.protocol.evaluate(saliency_map, truth, self.metrics, rng)
+        return evaluate_log_density(
+            self.protocol,
+            saliency_map,
+            truth,
+            self.metrics,
+            rng,
+            maps=self.maps,
+            baseline_log_density=None if self.prior is None else self._prior_density(one, self.prior),
+            blur=lambda values: self.protocol.density(values, self.blur_sigma),
+            fixation_count=len(truth.known_positions),
+        )
+
+    def _prior_density(self, one: Numbered, prior: CentrePriorFit) -> FloatArray:
+        """The baseline of a log density: that of the fixations of all other images."""
+        return centre_prior(self.pixels.counts_of_others(one.index, repeats=True), prior)
 
     @cached_property
     def _needed(self) -> set[Truth]:
@@ -227,23 +252,27 @@ class StimulusScorer:
             return truth
         count = self.protocol.other_images
         if count is None:
-            return replace(truth, other_counts=self._counted.counts_of_others(one.index))
+            counts = self._counted.counts_of_others(one.index, repeats=self.protocol.repeats)
+            return replace(truth, other_counts=counts)
         return replace(truth, other_map=self._drawn_others(self._counted, one, count))
 
-    def _density(self, stimulus: Stimulus, fixation_map: BoolArray) -> SaliencyMap:
+    def _density(self, stimulus: Stimulus, positions: IntArray) -> SaliencyMap:
         """The continuous ground truth; that of a whole stimulus is made once on this machine."""
-        make = partial(self.protocol.density, fixation_map, self.blur_sigma)
+
+        def make() -> FloatArray:
+            return self.protocol.density(self.protocol.points(positions, stimulus.size), self.blur_sigma)
+
         if isinstance(self.model, RepeatedModel):
             return make()
         if stimulus.map_source is not None:
             return stimulus.map_source()
-        return make() if self.cache is None else self.cache.get(self._density_key(fixation_map), make)
+        return make() if self.cache is None else self.cache.get(self._density_key(positions, stimulus.size), make)
 
-    def _density_key(self, fixation_map: BoolArray) -> str:
+    def _density_key(self, positions: IntArray, size: tuple[int, int]) -> str:
         """What a ground-truth map depends on, as the name of a file."""
-        recipe = ("density", __version__, self.protocol_key, repr(self.blur_sigma), str(fixation_map.shape))
+        recipe = ("density", __version__, self.protocol_key, repr(self.blur_sigma), str(size))
         whole = hashlib.sha256("\0".join(recipe).encode())
-        whole.update(np.flatnonzero(fixation_map).astype("<i8").tobytes())
+        whole.update(np.sort(positions[:, 0] * size[1] + positions[:, 1]).astype("<i8").tobytes())
         return whole.hexdigest()
 
     @property
@@ -262,7 +291,8 @@ class StimulusScorer:
 
     def _baseline_map(self, one: Numbered) -> FloatArray:
         """The centre prior: the blurred fixations of all other images."""
-        return self.protocol.density(self.pixels.counts_of_others(one.index), self.blur_sigma)
+        counts = self.pixels.counts_of_others(one.index, repeats=self.protocol.repeats)
+        return self.protocol.density(counts, self.blur_sigma)
 
     def _rng_of(self, one: Numbered, number: int = 0) -> Callable[[str], np.random.Generator]:
         names = (one.stimulus.id,) if number == 0 else (one.stimulus.id, str(number))
@@ -278,6 +308,16 @@ def _plugin_errors(name: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise DataError(f"model {name!r} cannot be loaded ({type(error).__name__}: {error})") from error
+
+
+def _refuse_infinite(scores: Mapping[str, float]) -> None:
+    """DataError for a score that is no number, told by what makes it so."""
+    infinite = [key for key, value in scores.items() if np.isinf(value)]
+    if not infinite:
+        return
+    if all(key in ("information_gain", "log_likelihood") for key in infinite):
+        raise DataError(f"{', '.join(infinite)} is infinite: a fixation fell on a pixel of probability 0")
+    raise DataError(f"{', '.join(infinite)} is infinite: the map's values are too large or too small for float64")
 
 
 def mean_of_defined(values: list[float]) -> float:

@@ -14,8 +14,8 @@ import pytest
 from peer_scenes import OTHER_KINDS, Scene, maps_of, rng_of, scene_of
 
 from salbench.datasets import osie
-from salbench.protocols.log_density import centre_prior
-from salbench.protocols.tuebingen import TUEBINGEN, density
+from salbench.densities import CentrePriorFit, centre_prior
+from salbench.protocols.tuebingen import TUEBINGEN
 
 ASKED_FOR = os.environ.get("SALBENCH_PEERS") == "1"
 IMAGES = 12
@@ -77,7 +77,7 @@ def make_scenes(recorded) -> list[Scene]:
             for other in range(len(recorded))
             if other != number
         )
-        baseline = centre_prior(counts, density)
+        baseline = centre_prior(counts, CentrePriorFit(bandwidth=0.04, uniform=0.01, log_likelihood=0.0))
         scenes.append(scene_of(image, own, counts, baseline, maps_of(number, sizes[number], baseline)))
     assert set(scenes[0].maps) == set(OTHER_KINDS) | {"flat", "zero"}
     return scenes

@@ -13,7 +13,7 @@ from salbench.metrics import auc_borji, auc_judd, auc_shuffled, cc, emd, informa
 from salbench.metrics.likelihood import as_log_density, information_gain_at, log_likelihood_at
 from salbench.protocols import GroundTruth, expected_sim, find_protocol, tuebingen
 from salbench.protocols.expected_sim import best_sim_map
-from salbench.protocols.log_density import MAP_KINDS, centre_prior, evaluate_log_density, over_baseline
+from salbench.protocols.log_density import MAP_KINDS, evaluate_log_density, over_baseline
 from salbench.scoring.randomness import generator
 
 SIZE = (64, 96)
@@ -269,20 +269,3 @@ def test_ranks_keep_ties_and_order():
     assert over_baseline(logs, flat).tolist() == [[1.0, 0.625], [0.625, 0.25]]
     nowhere = np.array([[0.0, 0.0], [0.0, -np.inf]])
     assert over_baseline(logs, nowhere).tolist() == [[1.0, 0.625], [0.625, 0.25]]
-
-
-def test_the_centre_prior_has_one_fixation_spread_evenly():
-    """Catches pixels of probability 0, which would make information gain infinite."""
-    counts = np.zeros((2, 2))
-    counts[0, 0] = 3
-    prior = np.exp(centre_prior(counts, lambda points: 7 * points))
-    assert prior == approx(np.array([[3.25, 0.25], [0.25, 0.25]]) / 4)
-    assert np.exp(centre_prior(np.zeros((2, 2)), lambda points: points)) == approx(np.full((2, 2), 0.25))
-
-
-def test_the_centre_prior_is_a_log_density(baseline):
-    """Catches a prior that the check of log densities would refuse."""
-    counts = np.random.default_rng(0).integers(0, 4, SIZE).astype(np.float64)
-    for protocol in (MIT300, TUEBINGEN):
-        prior = centre_prior(counts, lambda points, protocol=protocol: protocol.density(points, None))
-        assert as_log_density(prior, SIZE) is prior

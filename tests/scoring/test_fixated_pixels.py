@@ -8,7 +8,9 @@ import pytest
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Silent
-from salbench.protocols.salicon2015 import repeated_positions
+from salbench.protocols.mit300 import MIT300
+from salbench.protocols.salicon2015 import SALICON2015
+from salbench.protocols.tuebingen import TUEBINGEN
 from salbench.scoring import fixated_pixels
 from salbench.scoring.array_cache import ArrayCache
 from salbench.scoring.fixated_pixels import FixatedPixels, no_fixations, read_fixations
@@ -39,12 +41,24 @@ def cache(tmp_path) -> ArrayCache:
 
 @pytest.fixture
 def pixels(cache) -> FixatedPixels:
-    return read_fixations(STIMULI, Silent(), cache).pixels
+    return read_fixations(STIMULI, Silent(), cache, MIT300).pixels
 
 
 def test_pixels_of_another_size_are_scaled_to_this_one(pixels):
     # In the 4 x 8 frame: (0, 0), (1, 1), (3, 7), which become (0, 0), (0, 0), (1, 3) at half the size.
     assert pixels.counts_of_others(0).tolist() == [[2, 0, 0, 0], [0, 0, 0, 1]]
+
+
+def test_a_protocol_brings_its_own_rule_for_other_sizes(cache):
+    """In the 4 x 8 frame (0, 0), (1, 1), (3, 7): halved with the decimals cut off they are (0, 0), (0, 0), (1, 3); in
+    a frame of 3 x 5, where the rules part, (0, 0), (0, 0), (2, 4).
+    """
+    pixels = read_fixations([*STIMULI, stimulus("d", (3, 5), [(0, 0)])], Silent(), cache, TUEBINGEN).pixels
+    assert pixels.counts_of_others(0, repeats=True)[1, 3] == 3
+    counts = pixels.counts_of_others(3, repeats=True)
+    assert counts[0, 0] == 2 + 2
+    assert counts[2, 4] == 3
+    assert counts[1, 3] == 1
 
 
 def test_own_fixations_are_left_out(pixels):
@@ -85,10 +99,10 @@ def test_many_pieces_count_as_one(pixels, monkeypatch):
 
 def test_the_file_is_named_by_what_was_recorded(cache):
     """Two runs at once write the same file; another split, or another protocol's rule, writes another."""
-    first = read_fixations(STIMULI, Silent(), cache)
-    assert read_fixations(STIMULI, Silent(), cache).pixels.file == first.pixels.file
-    assert read_fixations(STIMULI[:2], Silent(), cache).pixels.file != first.pixels.file
-    counted = read_fixations(STIMULI, Silent(), cache, repeated_positions)
+    first = read_fixations(STIMULI, Silent(), cache, MIT300)
+    assert read_fixations(STIMULI, Silent(), cache, MIT300).pixels.file == first.pixels.file
+    assert read_fixations(STIMULI[:2], Silent(), cache, MIT300).pixels.file != first.pixels.file
+    counted = read_fixations(STIMULI, Silent(), cache, SALICON2015)
     assert counted.pixels.file == first.pixels.file != counted.counted.file
     assert counted.counted.of(1)["times"].tolist() == [2]
     assert not list(cache.folder.glob(".*")), "a scratch file is left"
@@ -96,7 +110,7 @@ def test_the_file_is_named_by_what_was_recorded(cache):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     with pytest.raises(DataError, match=r"gone.*SALBENCH_CACHE"):
-        read_fixations(STIMULI, Silent(), ArrayCache(tmp_path / "gone", 10))
+        read_fixations(STIMULI, Silent(), ArrayCache(tmp_path / "gone", 10), MIT300)
 
 
 def test_mere_images_have_no_fixations():

@@ -17,6 +17,7 @@ from salbench.datasets.folder import open_folder
 from salbench.errors import DataError, UsageError
 from salbench.progress import Silent
 from salbench.protocols import salicon2015 as protocol
+from salbench.protocols.mit300 import MIT300
 from salbench.result_file import ResultFile, image_number
 from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
@@ -107,7 +108,7 @@ def test_a_scorer_that_does_not_know_the_counted_fixations_refuses(dataset, resu
     """Catches a caller that forgets the protocol's rule: sAUC would silently be another one."""
     stimuli = open_folder(dataset).stimuli()
     scorer = StimulusScorer(
-        pixels=read_fixations(stimuli, Silent(), open_cache()).pixels,
+        pixels=read_fixations(stimuli, Silent(), open_cache(), MIT300).pixels,
         source=ModelSource(folder=results),
         protocol_key="salicon2015",
         metrics=("auc_shuffled",),
@@ -299,6 +300,6 @@ def test_a_file_in_which_no_id_fits_is_the_wrong_file(dataset, tmp_path):
 
 
 def test_a_result_file_serves_any_protocol(dataset, results, tmp_path):
-    run = score(dataset, predictions=results, metrics=["nss", "cc"], out=tmp_path / "run")
+    run = score(dataset, predictions=results, metrics=["nss", "information_gain"], out=tmp_path / "run")
     assert run.errors == 0
     assert run.manifest["protocol"]["ig_baseline"].startswith("centre prior")
