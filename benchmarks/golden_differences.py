@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from salbench.metrics import METRICS, Metric, Truth
+from salbench.metrics import MAP_METRICS, Metric, Truth
 
 ARGUMENTS = {
     Truth.FIXATIONS: "fixation_map",
@@ -41,15 +41,15 @@ def main() -> None:
     files = sorted((Path(os.environ["SALBENCH_DATA"]) / "golden" / "mit300").glob("case*.npz"))
     if not files:
         sys.exit("no case*.npz in SALBENCH_DATA's golden/mit300")
-    largest = dict.fromkeys(METRICS, (0.0, "-"))
+    largest = dict.fromkeys(MAP_METRICS, (0.0, "-"))
     for file in files:
         with np.load(file, allow_pickle=False) as arrays:
             case = dict(arrays)
-        for key, metric in METRICS.items():
+        for key, metric in MAP_METRICS.items():
             largest[key] = max(largest[key], (difference(metric, case), file.stem))
     print(f"{len(files)} cases, largest absolute difference from the MATLAB reference")
     for key, (value, stem) in largest.items():
-        print(f"{METRICS[key].symbol:<6} {value:8.1e}  {stem}")
+        print(f"{MAP_METRICS[key].symbol:<6} {value:8.1e}  {stem}")
 
 
 if __name__ == "__main__":

@@ -51,20 +51,25 @@ class PowerLaw:
     residual: float
 
 
-def fit_power_law(sizes: Sequence[float], means: Sequence[float]) -> PowerLaw:
-    """The law with the least squared residual. `sizes`: at least three, positive; `means`: finite.
+def fit_power_law(sizes: Sequence[float], means: Sequence[float], limit: float | None = None) -> PowerLaw:
+    """The law with the least squared residual. `sizes`: at least three, positive; `means`: finite. `limit`: where it is
+    known.
 
-    For one exponent the other two numbers follow by linear regression, so only the exponent is searched for.
+    For one exponent the other numbers follow by linear regression, so only the exponent is searched for.
+    UsageError for points that make no law.
     """
     n, points = np.asarray(sizes, dtype=np.float64), np.asarray(means, dtype=np.float64)
     if n.size < 3 or n.shape != points.shape or not (n > 0).all() or not np.isfinite(points).all():
         raise UsageError("a power law wants at least three positive sizes, with a finite mean for each")
 
     def law(exponent: float) -> PowerLaw:
-        design = np.column_stack([n**exponent, np.ones(n.size)])
-        (scale, limit), *_ = np.linalg.lstsq(design, points, rcond=None)
-        residual = float(np.sqrt(np.mean((design @ (scale, limit) - points) ** 2)))
-        return PowerLaw(float(scale), exponent, float(limit), residual)
+        powers = n**exponent
+        if limit is None:
+            scale, end = np.linalg.lstsq(np.column_stack([powers, np.ones(n.size)]), points, rcond=None)[0].tolist()
+        else:
+            scale, end = float(powers @ (points - limit) / (powers @ powers)), limit
+        residual = float(np.sqrt(np.mean((scale * powers + end - points) ** 2)))
+        return PowerLaw(scale, exponent, end, residual)
 
     grid = np.linspace(*EXPONENTS, 60)
     best = int(np.argmin([law(float(exponent)).residual for exponent in grid]))
@@ -75,7 +80,8 @@ def fit_power_law(sizes: Sequence[float], means: Sequence[float]) -> PowerLaw:
 
 @dataclass(frozen=True)
 class Limit:
-    """A metric's limit for infinitely many viewers. `low`, `high`: 95 % interval, images resampled.
+    """A metric's limit for infinitely many viewers. `low`, `high`: 95 % interval, images resampled; None where the
+    limit is `known`: two maps of infinitely many viewers are one, so that metrics of maps end at a map against itself.
 
     `law` is None, with the reason in `why`, where there is none. `means`: of n viewers who predict n others, by
     `Bounds.sizes`.
@@ -86,6 +92,7 @@ class Limit:
     low: float | None = None
     high: float | None = None
     why: str = ""
+    known: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,8 +158,11 @@ def make_bounds(
         listener.note(f"bound: {size} viewers predict {size} others")
         parameters = {"viewers": size, "draws": draws}
         groups.append(score(opened, model=GROUPS, parameters=parameters, out=place / f"viewers-{size}", **shared))
-    keys = runs[LOWER[0]].manifest["metrics"]
-    limits = {key: _limit(key, sizes, [run.scores[key].to_numpy() for run in groups], seed) for key in keys}
+    gold = runs["gold-standard"]
+    limits = {
+        key: _limit(key, sizes, [run.scores[key].to_numpy() for run in groups], seed, _known_limit(key, gold))
+        for key in runs[LOWER[0]].manifest["metrics"]
+    }
     write_json(place / LIMIT, {"sizes": sizes, "draws": draws, "limits": {k: _as_json(v) for k, v in limits.items()}})
     return Bounds(runs, tuple(sizes), limits)
 
@@ -193,7 +203,12 @@ def group_sizes(viewers: int) -> list[int]:
     return sorted({round(float(size)) for size in np.geomspace(1, largest, min(largest, MOST_SIZES))} | {largest})
 
 
-def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: int) -> Limit:
+def _known_limit(key: str, gold: Run) -> float | None:
+    """Where a metric ends that compares maps: at the ground truth against itself."""
+    return gold.mean(key) if Truth.DENSITY in METRICS[key].needs else None
+
+
+def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: int, known: float | None) -> Limit:
     """`columns`: for each size the metric of every image. Only images that have all sizes count."""
     if not sizes:
         return Limit((), None, why=f"too few viewers: {2 * FEWEST_SIZES} are needed")
@@ -202,7 +217,9 @@ def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: 
     if table.shape[1] < 2:
         return Limit((), None, why="too few images have a value for every number of viewers")
     means = table.mean(axis=1)
-    law = fit_power_law(sizes, means.tolist())
+    law = fit_power_law(sizes, means.tolist(), known)
+    if known is not None:
+        return Limit(tuple(means.tolist()), law, known=True)
     rng = generator(seed, "limit", key)
     again = [
         fit_power_law(sizes, table[:, rng.integers(0, table.shape[1], table.shape[1])].mean(axis=1).tolist()).limit
@@ -216,12 +233,15 @@ def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: 
 def _as_json(limit: Limit) -> dict[str, Any]:
     law = limit.law
     fit = None if law is None else {name: getattr(law, name) for name in ("scale", "exponent", "limit", "residual")}
-    return {"means": list(limit.means), "law": fit, "low": limit.low, "high": limit.high, "why": limit.why}
+    rest = {"low": limit.low, "high": limit.high, "why": limit.why, "known": limit.known}
+    return {"means": list(limit.means), "law": fit, **rest}
 
 
 def _from_json(content: Mapping[str, Any]) -> Limit:
     law = None if content["law"] is None else PowerLaw(**content["law"])
-    return Limit(tuple(content["means"]), law, content["low"], content["high"], str(content["why"]))
+    return Limit(
+        tuple(content["means"]), law, content["low"], content["high"], str(content["why"]), bool(content["known"])
+    )
 
 
 def gold_standard_of(key: str, bounds: Bounds) -> str:

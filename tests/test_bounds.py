@@ -82,6 +82,13 @@ def test_the_law_of_noisy_points_is_that_of_a_general_optimiser():
     assert (law.scale, law.exponent, law.limit) == pytest.approx(found, rel=1e-4)
 
 
+def test_a_known_limit_is_kept():
+    sizes = np.arange(1, 8, dtype=float)
+    law = fit_power_law(sizes, 1 - 0.4 * sizes**-0.5, limit=1.0)
+    assert (law.scale, law.exponent, law.limit) == pytest.approx((-0.4, -0.5, 1.0), abs=1e-5)
+    assert fit_power_law(sizes, 1 - 0.4 * sizes**-0.5, limit=0.9).residual > 0.005
+
+
 @pytest.mark.parametrize(
     ("sizes", "means"), [([1, 2], [1, 2]), ([0, 1, 2], [1, 2, 3]), ([1, 2, 3], [1, np.nan, 2]), ([1, 2, 3], [1, 2])]
 )
@@ -118,7 +125,16 @@ def test_more_viewers_predict_better_and_the_limit_is_above_them(place):
         assert list(limit.means) == sorted(limit.means), key
         assert limit.law is not None
         assert limit.law.limit > limit.means[-1], key
-        assert limit.low <= limit.law.limit <= limit.high
+    assert bounds.limits["nss"].low <= bounds.limits["nss"].law.limit <= bounds.limits["nss"].high
+
+
+def test_metrics_of_maps_end_at_a_map_against_itself(place):
+    """Catches an extrapolated SIM above 1: two maps of infinitely many viewers are one."""
+    bounds = open_bounds(place)
+    ends = {key: limit.law.limit for key, limit in bounds.limits.items() if limit.known}
+    assert set(ends) == {"cc", "sim", "kl_divergence", "emd"}
+    assert (ends["cc"], ends["sim"], ends["kl_divergence"]) == pytest.approx((1, 1, 0), abs=1e-9)
+    assert ends["emd"] == bounds.runs["gold-standard"].mean("emd")
 
 
 def test_bounds_are_runs_in_their_order(place):

@@ -87,7 +87,9 @@ def _bounds_lines(bounds: "Bounds") -> list[str]:
 
 def _limit(bounds: "Bounds", key: str) -> str:
     limit = bounds.limits[key]
-    return "-" if limit.law is None else f"{limit.law.limit:.3f} [{limit.low:.3f}, {limit.high:.3f}]"
+    if limit.law is None:
+        return "-"
+    return f"{limit.law.limit:.3f}" + (" (by definition)" if limit.known else f" [{limit.low:.3f}, {limit.high:.3f}]")
 
 
 def _law_lines(bounds: "Bounds") -> list[str]:

@@ -3,20 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from salbench.arrays import FloatArray
 from salbench.errors import UsageError
-from salbench.maps import (
-    SAFE_SQUARES,
-    deviations_from_mean,
-    imresize,
-    in_blocks,
-    is_flat,
-    normalise_sum,
-    resize_to,
-    value_range,
-)
-from salbench.metrics.inputs import as_map
+from salbench.maps import SAFE_SQUARES, in_blocks, normalise_sum
 from salbench.metrics.location import EPSILON
+from salbench.metrics.prepared import DOWNSIZE, PreparedMap, centred_dot, dot, prepare
 from salbench.metrics.transport import transport_cost
 
 
@@ -28,27 +18,26 @@ def cc(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
     Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
     Source: CC of the MIT Saliency Benchmark.
     """
-    truth = as_map(ground_truth_map, "ground_truth_map")
-    saliency = resize_to(as_map(saliency_map, "saliency_map"), truth.shape)
-    if is_flat(saliency) or is_flat(truth):
+    truth = prepare(ground_truth_map, "ground_truth_map")
+    return cc_of(prepare(saliency_map, "saliency_map").resized(truth.shape), truth)
+
+
+def cc_of(saliency: PreparedMap, truth: PreparedMap) -> float:
+    """CC of two maps of one size."""
+    if saliency.is_flat or truth.is_flat:
         return np.nan
-    products = _centred_products(saliency, truth)
-    if not all(SAFE_SQUARES[0] < squares < SAFE_SQUARES[1] for squares in products[1:]):
-        ours, theirs = (deviations_from_mean(values)[0] for values in (saliency, truth))
-        products = float(np.vdot(ours, theirs)), float(np.vdot(ours, ours)), float(np.vdot(theirs, theirs))
-    together, our_squares, their_squares = products
-    return float(together / (np.sqrt(our_squares) * np.sqrt(their_squares)))
+    if not all(SAFE_SQUARES[0] < values.squares < SAFE_SQUARES[1] for values in (saliency, truth)):
+        saliency, truth = saliency.moderate, truth.moderate
+    return _product_of_deviations(saliency, truth) / (float(np.sqrt(saliency.squares)) * float(np.sqrt(truth.squares)))
 
 
-def _centred_products(saliency: FloatArray, truth: FloatArray) -> tuple[float, float, float]:
-    """Sums over pixels of the products of deviations from the means: saliency x truth, saliency², truth²."""
-    our_mean, their_mean = saliency.mean(), truth.mean()
-    products = np.zeros(3)
-    for ours, theirs in in_blocks(saliency, truth):
-        a, b = ours - our_mean, theirs - their_mean
-        products += (a @ b, a @ a, b @ b)
-    together, our_squares, their_squares = products.tolist()
-    return together, our_squares, their_squares
+def _product_of_deviations(saliency: PreparedMap, truth: PreparedMap) -> float:
+    """Sum over pixels of the products of the deviations from the means."""
+    means = saliency.total * truth.total / truth.size
+    # As for a map's own squares: where the means are small against the deviations, hardly a digit cancels.
+    if means * means <= 8 * saliency.squares * truth.squares:
+        return dot(saliency.flat, truth.flat) - means
+    return centred_dot(saliency, truth)
 
 
 def sim(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
@@ -60,30 +49,31 @@ def sim(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
     Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
     Source: Judd et al. 2012; similarity of the MIT Saliency Benchmark.
     """
-    truth = as_map(ground_truth_map, "ground_truth_map")
-    saliency = resize_to(as_map(saliency_map, "saliency_map"), truth.shape)
-    ours, theirs = Histogram(saliency), Histogram(truth)
-    blocks = in_blocks(saliency, truth)
-    return float(sum(np.minimum(ours.of(some), theirs.of(others)).sum() for some, others in blocks))
+    truth = prepare(ground_truth_map, "ground_truth_map")
+    return sim_of(prepare(saliency_map, "saliency_map").resized(truth.shape), truth)
 
 
-class Histogram:
-    """A map range-normalised and divided by its sum, without a copy of the map; an all-zero map stays zero."""
+def sim_of(saliency: PreparedMap, truth: PreparedMap) -> float:
+    """SIM of two maps of one size."""
+    pair = saliency, truth
+    if any(np.isnan(values.total) or not (values.is_zero or values.high > values.low) for values in pair):
+        return np.nan
+    if any(values.is_zero for values in pair):
+        return 0.0
+    ours, theirs = (_moderate_unless_safe(values, values.mass) for values in pair)
+    low, gain, truth_low, truth_gain = ours.low, 1 / ours.mass, theirs.low, 1 / theirs.mass
+    similarity = 0.0
+    for block, truth_block in in_blocks(ours.values, theirs.values):
+        share, truth_share = block - low, truth_block - truth_low
+        share *= gain
+        truth_share *= truth_gain
+        similarity += float(np.minimum(share, truth_share, out=share).sum())
+    return similarity
 
-    def __init__(self, values: FloatArray) -> None:
-        self.low, high = value_range(values)
-        self.zero = self.low == 0 and high == 0 and not np.isnan(values.sum())
-        self.mass = np.nan
-        if high > self.low:
-            self.mass = float(sum((block - self.low).sum() for (block,) in in_blocks(values)))
 
-    def of(self, block: FloatArray) -> FloatArray:
-        """The histogram's values for some pixels of the map; NaN everywhere for a flat map that is not zero."""
-        if self.zero:
-            return np.zeros(block.shape)
-        part: FloatArray = block - self.low
-        part /= self.mass
-        return part
+def _moderate_unless_safe(values: PreparedMap, divisor: float) -> PreparedMap:
+    """The map, or a multiple of it, such that one over its sum is finite: products are quicker than quotients."""
+    return values if SAFE_SQUARES[0] < abs(divisor) < SAFE_SQUARES[1] else values.moderate
 
 
 def kl_divergence(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) -> float:
@@ -95,36 +85,38 @@ def kl_divergence(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike) 
     Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
     Source: KLdiv of the MIT Saliency Benchmark.
     """
-    truth = as_map(ground_truth_map, "ground_truth_map")
-    saliency = _resize_non_negative(as_map(saliency_map, "saliency_map"), truth.shape)
-    our_mass, their_mass = (_mass(values) for values in (saliency, truth))
+    truth = prepare(ground_truth_map, "ground_truth_map")
+    return kl_divergence_of(prepare(saliency_map, "saliency_map"), truth)
+
+
+def kl_divergence_of(saliency: PreparedMap, truth: PreparedMap) -> float:
+    """KL of a saliency map as it was read: its sign counts before it is resized."""
+    pair = _resized_non_negative(saliency, truth.shape), truth
+    ours, theirs = (_moderate_unless_safe(values, values.total) for values in pair)
+    gain, truth_gain, divergence = _reciprocal(ours), _reciprocal(theirs), 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
-        blocks = in_blocks(saliency, truth)
-        return float(sum(_kl_terms(ours / our_mass, theirs / their_mass).sum() for ours, theirs in blocks))
+        for block, truth_block in in_blocks(ours.values, theirs.values):
+            q, p = truth_block * truth_gain, block * gain
+            p += EPSILON
+            np.divide(q, p, out=p)
+            p += EPSILON
+            divergence += float(np.dot(q, np.log(p, out=p)))
+    return divergence
 
 
-def _mass(values: FloatArray) -> float:
-    """What a map is divided by: its sum, or 1 for one without any mass."""
-    total = float(values.sum())
-    return 1.0 if total == 0 and not np.any(values) else total
+def _reciprocal(values: PreparedMap) -> float:
+    """What a map is multiplied by: one over its sum, or 1 for one without any mass."""
+    if values.total == 0:
+        return 1.0 if values.is_zero else np.inf
+    return 1 / values.total
 
 
-def _kl_terms(p: FloatArray, q: FloatArray) -> FloatArray:
-    """q * log(eps + q / (p + eps)), with the memory of p."""
-    p += EPSILON
-    np.divide(q, p, out=p)
-    p += EPSILON
-    np.log(p, out=p)
-    p *= q
-    return p
-
-
-def _resize_non_negative(values: FloatArray, size: tuple[int, int]) -> FloatArray:
+def _resized_non_negative(saliency: PreparedMap, size: tuple[int, int]) -> PreparedMap:
     """Resized; where the kernel overshoots below zero on a map that has no negative value, zero."""
-    resized = resize_to(values, size)
-    if resized is values or np.any(values < 0):
+    resized = saliency.resized(size)
+    if resized is saliency or saliency.low < 0 or not resized.low < 0:
         return resized
-    return np.maximum(resized, 0.0)
+    return PreparedMap(np.maximum(resized.values, 0.0))
 
 
 def emd(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike, *, downsize: int = 32) -> float:
@@ -141,8 +133,15 @@ def emd(saliency_map: npt.ArrayLike, ground_truth_map: npt.ArrayLike, *, downsiz
     """
     if downsize < 1:
         raise UsageError(f"downsize is {downsize}; wanted: at least 1")
-    small_truth = imresize(as_map(ground_truth_map, "ground_truth_map"), scale=1 / downsize)
-    small_saliency = imresize(as_map(saliency_map, "saliency_map"), size=small_truth.shape)
+    truth = prepare(ground_truth_map, "ground_truth_map")
+    return emd_of(prepare(saliency_map, "saliency_map"), truth, downsize=downsize)
+
+
+def emd_of(saliency: PreparedMap, truth: PreparedMap, *, downsize: int = DOWNSIZE) -> float:
+    """EMD of a saliency map as it was read: it is resized to the ground truth's cells, not to its pixels."""
+    small_truth = truth.shrunken if downsize == DOWNSIZE else truth.at_scale(1 / downsize)
+    height, width = small_truth.shape
+    small_saliency = saliency.resized((height, width)).values
     if not (np.any(small_truth) and np.any(small_saliency)):
         return np.nan
     return transport_cost(normalise_sum(small_truth), normalise_sum(small_saliency))

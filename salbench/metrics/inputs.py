@@ -1,11 +1,12 @@
 """What the metrics accept, checked once at the door; the errors name the argument, what came and what is wanted."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from salbench.arrays import BoolArray, FloatArray
+from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.errors import ShapeError, ValueRangeError
 from salbench.maps import to_float
 
@@ -18,12 +19,22 @@ def as_map(array: npt.ArrayLike, argument: str) -> FloatArray:
 
     Raises ShapeError unless two-dimensional and not empty, ValueRangeError for infinities or anything not numeric.
     """
-    numbers = _numeric(array, argument)
-    values = to_float(numbers)
+    values = as_numbers(array, argument)
     # A finite sum has no infinity in it, and is an order of magnitude quicker to make than a mask.
-    if numbers.dtype.kind == "f" and not np.isfinite(values.sum()) and np.isinf(values).any():
-        raise ValueRangeError(f"{argument} holds {int(np.isinf(values).sum())} infinite values; wanted: finite or NaN")
+    if not np.isfinite(values.sum()):
+        refuse_infinity(values, argument)
     return values
+
+
+def as_numbers(array: npt.ArrayLike, argument: str) -> FloatArray:
+    """A map as float64, (H, W), whatever its values; errors as `as_map`."""
+    return to_float(_numeric(array, argument))
+
+
+def refuse_infinity(values: FloatArray, argument: str) -> None:
+    """ValueRangeError where a value is infinite."""
+    if np.isinf(values).any():
+        raise ValueRangeError(f"{argument} holds {int(np.isinf(values).sum())} infinite values; wanted: finite or NaN")
 
 
 def as_point_mask(array: npt.ArrayLike, argument: str) -> BoolArray:
@@ -37,7 +48,7 @@ def as_point_mask(array: npt.ArrayLike, argument: str) -> BoolArray:
             f"{argument} holds values that are not whole numbers, so it looks like a blurred map; "
             "wanted: a fixation map, non-zero only at fixated pixels (a blurred map is a ground-truth map)"
         )
-    mask: BoolArray = numbers != 0
+    mask: BoolArray = numbers if numbers.dtype == np.bool_ else numbers != 0
     return mask
 
 
@@ -48,13 +59,33 @@ def as_fixation_mask(array: npt.ArrayLike, argument: str = "fixation_map") -> Bo
     pixels are not zero: that is a blurred map.
     """
     mask = as_point_mask(array, argument)
-    share = np.count_nonzero(mask) / mask.size
+    _refuse_blurred(np.count_nonzero(mask) / mask.size, argument)
+    return mask
+
+
+def _refuse_blurred(share: float, argument: str) -> None:
     if share > DENSEST_FIXATION_MAP:
         raise ValueRangeError(
             f"{argument} is non-zero at {share:.0%} of its pixels, so it looks like a blurred map; "
             "wanted: a fixation map, non-zero only at fixated pixels (a blurred map is a ground-truth map)"
         )
-    return mask
+
+
+@dataclass(frozen=True)
+class FixatedPoints:
+    """The fixated pixels of a map of `shape`, (height, width): flat, 0-based, ascending indices in C order, (n,)."""
+
+    shape: tuple[int, int]
+    indices: IntArray
+
+
+def as_fixated_points(array: npt.ArrayLike, argument: str = "fixation_map") -> FixatedPoints:
+    """The fixated pixels of a fixation map. Raises ShapeError and ValueRangeError as `as_fixation_mask`."""
+    mask = as_point_mask(array, argument)
+    indices = np.flatnonzero(mask)
+    _refuse_blurred(indices.size / mask.size, argument)
+    height, width = mask.shape
+    return FixatedPoints((height, width), indices)
 
 
 def as_indices(array: npt.ArrayLike, argument: str, *, size: int) -> npt.NDArray[np.int64]:

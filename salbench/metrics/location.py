@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from salbench.arrays import BoolArray, FloatArray
-from salbench.maps import SAFE_SQUARES, in_blocks, is_flat, resize_to, standardise, value_range
-from salbench.metrics.inputs import as_fixation_mask, as_map
+from salbench.arrays import FloatArray, IntArray
+from salbench.maps import SAFE_SQUARES, standardise
+from salbench.metrics.inputs import FixatedPoints, as_fixated_points
+from salbench.metrics.prepared import PreparedMap, prepare
 
 EPSILON = float(np.finfo(np.float64).eps)
 """MATLAB's eps, 2 ** -52, which keeps the reference's logarithms finite."""
@@ -19,22 +20,16 @@ def nss(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike) -> float:
     Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
     Source: Peters et al. 2005; NSS of the MIT Saliency Benchmark.
     """
-    fixated = as_fixation_mask(fixation_map)
-    saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
-    mean, squares = _mean_and_squares(saliency)
-    if SAFE_SQUARES[0] < squares < SAFE_SQUARES[1] and not is_flat(saliency):
-        return _mean_or_nan((saliency[fixated] - mean) / np.sqrt(squares / (saliency.size - 1)))
-    return _mean_or_nan(standardise(saliency)[fixated])
+    fixated = as_fixated_points(fixation_map)
+    return nss_of(prepare(saliency_map, "saliency_map").resized(fixated.shape), fixated)
 
 
-def _mean_and_squares(values: FloatArray) -> tuple[float, float]:
-    """The mean, and the sum of the squares of the deviations from it."""
-    mean = float(values.mean())
-    squares = 0.0
-    for (block,) in in_blocks(values):
-        deviations = block - mean
-        squares += float(deviations @ deviations)
-    return mean, squares
+def nss_of(saliency: PreparedMap, fixated: FixatedPoints) -> float:
+    """NSS of a map that has the size of the fixation map."""
+    at_fixations = saliency.flat[fixated.indices]
+    if SAFE_SQUARES[0] < saliency.squares < SAFE_SQUARES[1] and not saliency.is_flat:
+        return _mean_or_nan((at_fixations - saliency.mean) / np.sqrt(saliency.squares / (saliency.size - 1)))
+    return _mean_or_nan(standardise(saliency.values).ravel()[fixated.indices])
 
 
 def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, baseline_map: npt.ArrayLike) -> float:
@@ -47,19 +42,26 @@ def information_gain(saliency_map: npt.ArrayLike, fixation_map: npt.ArrayLike, b
     Raises ShapeError and ValueRangeError for maps that cannot be what their argument's name says.
     Source: Kümmerer et al. 2015; InfoGain of the MIT Saliency Benchmark.
     """
-    fixated = as_fixation_mask(fixation_map)
-    saliency = resize_to(as_map(saliency_map, "saliency_map"), fixated.shape)
-    baseline = resize_to(as_map(baseline_map, "baseline_map"), fixated.shape)
-    return _mean_or_nan(_log2_density_at(fixated, saliency) - _log2_density_at(fixated, baseline))
+    fixated = as_fixated_points(fixation_map)
+    saliency, baseline = prepare(saliency_map, "saliency_map"), prepare(baseline_map, "baseline_map")
+    return information_gain_of(saliency.resized(fixated.shape), fixated, baseline.resized(fixated.shape))
 
 
-def _log2_density_at(fixated: BoolArray, values: FloatArray) -> FloatArray:
-    """log2 at the fixated pixels of the map, range-normalised and divided by its sum: the range itself cancels."""
-    low, high = value_range(values)
-    if not high > low:
-        return np.full(np.count_nonzero(fixated), np.nan)
-    mass = sum(float((block - low).sum()) for (block,) in in_blocks(values))
-    return np.log2(EPSILON + (values[fixated] - low) / mass)
+def information_gain_of(saliency: PreparedMap, fixated: FixatedPoints, baseline: PreparedMap) -> float:
+    """Information gain of maps that have the size of the fixation map."""
+    return gain_over(saliency, fixated, log2_density_at(fixated.indices, baseline))
+
+
+def gain_over(saliency: PreparedMap, fixated: FixatedPoints, baseline_log2: FloatArray) -> float:
+    """The same where only the baseline's `log2_density_at` the fixated pixels is at hand, (n,)."""
+    return _mean_or_nan(log2_density_at(fixated.indices, saliency) - baseline_log2)
+
+
+def log2_density_at(indices: IntArray, values: PreparedMap) -> FloatArray:
+    """log2 at these pixels of the map, range-normalised and divided by its sum: the range itself cancels."""
+    if not values.high > values.low:
+        return np.full(indices.shape, np.nan)
+    return np.log2(EPSILON + (values.flat[indices] - values.low) / values.mass)
 
 
 def _mean_or_nan(values: FloatArray) -> float:

@@ -34,24 +34,35 @@ def transport_cost(source: FloatArray, target: FloatArray) -> float:
 
 
 def _solve(supply: FloatArray, demand: FloatArray, distances: FloatArray) -> float:
+    """The least cost of moving supply (n,) to demand (m,), both of sum 1, over distances (n, m)."""
+    if supply.size < demand.size:
+        supply, demand, distances = demand, supply, distances.T
+    # The network simplex looks for its next pivot in the order of the arcs: this one is about twice as quick as none.
+    rows, columns = np.argsort(supply, kind="stable"), np.argsort(demand, kind="stable")
+    ordered = np.ascontiguousarray(distances[np.ix_(rows, columns)])
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # POT warns, and returns a wrong figure, where it gives up
-        return float(_pot().emd2(supply, demand, distances, numItermax=MAX_ITERATIONS))
+        _, cost, _, _, status = _pot().emd_c(supply[rows], demand[columns], ordered, MAX_ITERATIONS, 1)
+        _pot().check_result(status)
+    return float(cost)
 
 
 @lru_cache(maxsize=1)
 def _pot() -> ModuleType:
-    """POT's solver. POT imports every array library that it finds, torch among them, unless told not to."""
+    """POT's compiled solver, which its `emd2` wraps.
+
+    POT imports every array library that it finds, torch among them, unless told not to.
+    """
     switches = {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}
     before = {name: os.environ.get(name) for name in switches}
     os.environ.update(switches)
     try:
-        import ot.lp  # noqa: PLC0415 - a third of a second that only EMD should cost
+        import ot.lp.emd_wrap  # noqa: PLC0415 - a third of a second that only EMD should cost
     finally:
         for name, value in before.items():
             if value is None:
                 del os.environ[name]
             else:
                 os.environ[name] = value
-    solver: ModuleType = ot.lp
+    solver: ModuleType = ot.lp.emd_wrap
     return solver

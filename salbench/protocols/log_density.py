@@ -20,10 +20,11 @@ is so long-tailed that nearly all of its values would lie below the lowest thres
 not see that MIT stretches both maps down to 0 first, which changes nothing where they get there by themselves.
 
 What differs from pysaliency and the public benchmark built on it: the runner's baseline is the cross-validated centre
-prior of the other images (`salbench.densities`; there, for sAUC, the mean of the model's own predictions for the other images; for IG, a uniform
-density); the density is blurred exactly as the ground truth is (there the density with zeros outside the frame, the
-ground truth with mirrored edges); the map for SIM is computed from a quantile (there by stochastic gradient descent
-towards the same optimum); ties share a rank (there equal values are ranked by their place, in the order of a sort).
+prior of the other images (`salbench.densities`; there, for sAUC, the mean of the model's own predictions for the other
+images; for IG, a uniform density); the density is blurred exactly as the ground truth is (there the density with zeros
+outside the frame, the ground truth with mirrored edges); the map for SIM is computed from a quantile (there by
+stochastic gradient descent towards the same optimum); ties share a rank (there equal values are ranked by their place,
+in the order of a sort).
 """
 
 from collections.abc import Callable, Sequence

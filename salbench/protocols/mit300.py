@@ -1,19 +1,19 @@
 """Protocol `mit300`: the MIT Saliency Benchmark's reference code, the default."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import numpy as np
 
-from salbench.arrays import FixationMap, FloatArray, SaliencyMap
-from salbench.maps import MIT_CUTOFF, is_flat, mit_density, normalise_range, resize_to
-from salbench.metrics import METRICS, Truth
-from salbench.metrics.inputs import as_map
+from salbench.arrays import FixationMap, FloatArray, IntArray, SaliencyMap
+from salbench.maps import MIT_CUTOFF, mit_density, normalise_range
+from salbench.metrics import METRICS
+from salbench.metrics.auc import as_pool, auc_borji_of, auc_judd_of, auc_shuffled_of
+from salbench.metrics.distribution import cc_of, emd_of, kl_divergence_of, sim_of
+from salbench.metrics.inputs import FixatedPoints, as_fixated_points
+from salbench.metrics.location import gain_over, log2_density_at, nss_of
+from salbench.metrics.prepared import PreparedMap, prepare
 from salbench.protocols.protocol import GroundTruth, Protocol, RngOf
-
-_DRAWING = frozenset({"auc_judd", "auc_borji", "auc_shuffled"})
-_RESIZING_THEMSELVES = frozenset({"kl_divergence", "emd"})
-"""These look at the map before it is resized: KL at its sign, EMD resizes to its own grid."""
 
 
 def density(fixation_map: FixationMap, sigma: float | None) -> FloatArray:
@@ -34,27 +34,67 @@ def evaluate(saliency_map: SaliencyMap, truth: GroundTruth, keys: Sequence[str],
     `saliency_map`: (H, W), resized to the ground truth where its size differs. Raises ShapeError and ValueRangeError
     for a map that no metric accepts.
     """
-    read = as_map(saliency_map, "saliency_map")
-    fitted = resize_to(read, truth.fixation_map.shape)
-    return {key: _score(key, read if key in _RESIZING_THEMSELVES else fitted, truth, rng) for key in keys}
+    pair = _Pair(saliency_map, truth, rng)
+    return {key: _SCORES[key](pair) for key in keys}
 
 
-def _score(key: str, saliency: FloatArray, truth: GroundTruth, rng: RngOf) -> float:
-    metric = METRICS[key]
-    against: dict[Truth, Any] = {
-        Truth.FIXATIONS: truth.fixation_map,
-        Truth.DENSITY: truth.density,
-        Truth.OTHERS: truth.other_map,
-        Truth.BASELINE: truth.baseline_map,
-    }
-    options = {"rng": rng(key)} if key in _DRAWING else {}
-    values = _with_range_far_above_jitter(saliency) if key == "auc_judd" else saliency
-    return metric.function(values, *(against[need] for need in metric.needs), **options)
+class _Pair:
+    """A saliency map and what it is compared with, each made ready once for all metrics that ask for it."""
+
+    def __init__(self, saliency_map: SaliencyMap, truth: GroundTruth, rng: RngOf) -> None:
+        self.read = prepare(saliency_map, "saliency_map")
+        self.truth, self.rng = truth, rng
+
+    @cached_property
+    def fixated(self) -> FixatedPoints:
+        return as_fixated_points(self.truth.fixation_map)
+
+    @cached_property
+    def fitted(self) -> PreparedMap:
+        """The saliency map in the size of the ground truth."""
+        return self.read.resized(self.fixated.shape)
+
+    @cached_property
+    def stretched(self) -> PreparedMap:
+        """AUC-J's jitter is absolute, so a density of tiny values would drown in it: its range is stretched first."""
+        if self.fitted.low == self.fitted.high:
+            return PreparedMap(np.zeros(self.fitted.shape))
+        return PreparedMap(normalise_range(self.fitted.values))
+
+    @cached_property
+    def density(self) -> PreparedMap:
+        assert self.truth.density is not None  # noqa: S101 - narrows the type: the runner makes what metrics need
+        if self.truth.density_statistics is not None:
+            return PreparedMap(self.truth.density, self.truth.density_statistics)
+        return prepare(self.truth.density, "ground_truth_map")
+
+    @cached_property
+    def baseline_log2(self) -> FloatArray:
+        """Of the baseline at the fixated pixels."""
+        if self.truth.baseline_log2 is not None:
+            return self.truth.baseline_log2
+        assert self.truth.baseline_map is not None  # noqa: S101
+        baseline = prepare(self.truth.baseline_map, "baseline_map").resized(self.fixated.shape)
+        return log2_density_at(self.fixated.indices, baseline)
+
+    @cached_property
+    def others(self) -> IntArray:
+        assert self.truth.other_map is not None  # noqa: S101
+        return as_pool(self.truth.other_map, self.fixated)
 
 
-def _with_range_far_above_jitter(saliency: FloatArray) -> FloatArray:
-    """AUC-J's jitter is absolute, so a density of tiny values would drown in it: stretch the range first."""
-    return np.zeros(saliency.shape) if is_flat(saliency) and not np.isnan(saliency).all() else normalise_range(saliency)
+_SCORES: dict[str, Callable[[_Pair], float]] = {
+    "auc_judd": lambda pair: auc_judd_of(pair.stretched, pair.fixated, rng=pair.rng("auc_judd")),
+    "auc_borji": lambda pair: auc_borji_of(pair.fitted, pair.fixated, rng=pair.rng("auc_borji")),
+    "auc_shuffled": lambda pair: auc_shuffled_of(pair.fitted, pair.fixated, pair.others, rng=pair.rng("auc_shuffled")),
+    "nss": lambda pair: nss_of(pair.fitted, pair.fixated),
+    "information_gain": lambda pair: gain_over(pair.fitted, pair.fixated, pair.baseline_log2),
+    "cc": lambda pair: cc_of(pair.fitted.resized(pair.density.shape), pair.density),
+    "sim": lambda pair: sim_of(pair.fitted.resized(pair.density.shape), pair.density),
+    # These look at the map before it is resized: KL at its sign, EMD resizes it to its own grid.
+    "kl_divergence": lambda pair: kl_divergence_of(pair.read, pair.density),
+    "emd": lambda pair: emd_of(pair.read, pair.density),
+}
 
 
 MIT300 = Protocol(
@@ -65,4 +105,5 @@ MIT300 = Protocol(
     density=density,
     evaluate=evaluate,
     describe_blur=describe_blur,
+    takes_statistics=True,
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,9 @@ class GroundTruth:
     """All that one stimulus's map may be compared with; a part that no metric asked for is None.
 
     Every array is (height, width) of the stimulus. `other_map`: fixated pixels of other images, for sAUC.
-    `baseline_map`: the density that information gain is measured against. `positions`: (n, 2) int, the counted
+    `density_statistics`: what `PreparedMap.statistics` gives for `density`, where it is known already. `baseline_map`:
+    the density that information gain is measured against; instead of it, `baseline_log2`: (n fixated pixels,), what
+    `log2_density_at` gives for it at the fixated pixels, in C order. `positions`: (n, 2) int, the counted
     fixations as [row, column], repeats included; `fixation_map` is True at these. `other_counts`: how many other images
     have a counted fixation at each pixel; under a protocol with `repeats`, how many counted fixations they have there.
     """
@@ -36,6 +39,8 @@ class GroundTruth:
     baseline_map: FloatArray | None = None
     positions: IntArray | None = None
     other_counts: FloatArray | None = None
+    density_statistics: Mapping[str, Any] | None = None
+    baseline_log2: FloatArray | None = None
 
     @property
     def known_positions(self) -> IntArray:
@@ -64,7 +69,8 @@ class Protocol:
     `repeats`: whether a pixel fixated k times counts k times, not once, in the map that `density` blurs, in
     `GroundTruth.other_counts` and in the baseline of information gain. `rescaled`: rows or columns, the length of their
     frame and another frame's length to rows or columns there, for fixations of images of another size.
-    `needs_log_density`: the metrics that are left out for a model that gives mere maps.
+    `needs_log_density`: the metrics that are left out for a model that gives mere maps. `takes_statistics`: whether
+    `evaluate` makes use of `GroundTruth.density_statistics`.
     """
 
     key: str
@@ -80,6 +86,7 @@ class Protocol:
     repeats: bool = False
     rescaled: Callable[[IntArray, int, int], IntArray] = middle_rescaled
     needs_log_density: frozenset[str] = LOG_DENSITY_METRICS
+    takes_statistics: bool = False
 
     def symbol(self, key: str) -> str:
         """What a person reads for a metric under this protocol."""

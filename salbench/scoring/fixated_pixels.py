@@ -39,6 +39,7 @@ class FixatedPixels:
 
     `sizes`: (n, 2) int, height and width of each stimulus. `ends`: (n + 1,) int, where each stimulus's pixels begin in
     the file and, after it, where the last one's end. `readable`: (n,) bool, False where fixations could not be read.
+    `by_name`: (n,) int, the places of the stimuli in the order of their ids.
     `file`: records of type PIXEL, those of a stimulus in ascending order, each pixel once; None where there are none.
     `rescaled`: the protocol's rule for fixations of images of another size.
     """
@@ -46,13 +47,14 @@ class FixatedPixels:
     sizes: IntArray
     ends: IntArray
     readable: BoolArray
+    by_name: IntArray
     file: Path | None
     rescaled: Callable[[IntArray, int, int], IntArray] = middle_rescaled
     _totals: dict[tuple[tuple[int, int], bool], FloatArray] = field(default_factory=dict, init=False, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
         """Without what each process makes for itself."""
-        names = ("sizes", "ends", "readable", "file", "rescaled")
+        names = ("sizes", "ends", "readable", "by_name", "file", "rescaled")
         return {name: getattr(self, name) for name in names} | {"_totals": {}}
 
     def size(self, index: int) -> tuple[int, int]:
@@ -64,8 +66,11 @@ class FixatedPixels:
         return np.asarray(self._records[self.ends[index] : self.ends[index + 1]])
 
     def others_of(self, index: int) -> IntArray:
-        """The stimuli that may serve as other images of one: all readable ones but itself."""
-        readable = np.flatnonzero(self.readable)
+        """The stimuli that may serve as other images of one: all readable ones but itself, in the order of their ids.
+
+        So what is drawn of them does not depend on how a split is listed.
+        """
+        readable = self.by_name[self.readable[self.by_name]]
         others: IntArray = readable[readable != index]
         return others
 
@@ -146,7 +151,7 @@ def no_fixations(stimuli: Sequence[Stimulus]) -> FixatedPixels:
     """The fixated pixels of mere images: none."""
     sizes = np.array([stimulus.size for stimulus in stimuli], dtype=np.int64).reshape(-1, 2)
     ends = np.zeros(len(stimuli) + 1, dtype=np.int64)
-    return FixatedPixels(sizes, ends, np.zeros(len(stimuli), dtype=np.bool_), None)
+    return FixatedPixels(sizes, ends, np.zeros(len(stimuli), dtype=np.bool_), np.arange(len(stimuli)), None)
 
 
 def read_fixations(
@@ -168,7 +173,7 @@ def read_fixations(
             whole.update(_digest(stimulus, recorded))
             inside = None if recorded is None else recorded.within(stimulus.size).positions
             for table, rule in zip(tables, rules, strict=True):
-                table.add(stimulus.size, None if inside is None else rule(inside))
+                table.add(stimulus, None if inside is None else rule(inside))
             progress.advance()
         progress.finish()
         digest = whole.hexdigest()
@@ -181,16 +186,18 @@ class _Table:
 
     def __init__(self, file: IO[bytes], path: Path, rule: str, cache: ArrayCache) -> None:
         self.file, self.path, self.rule, self.cache = file, path, rule, cache
+        self.names: list[str] = []
         self.sizes: list[tuple[int, int]] = []
         self.counts: list[int] = []
         self.readable: list[bool] = []
 
-    def add(self, size: tuple[int, int], positions: IntArray | None) -> None:
+    def add(self, stimulus: Stimulus, positions: IntArray | None) -> None:
         """The next stimulus; None where its fixations could not be read."""
-        records = np.zeros(0, PIXEL) if positions is None else _records(positions, size)
+        records = np.zeros(0, PIXEL) if positions is None else _records(positions, stimulus.size)
         with _disk_errors(self.cache):
             self.file.write(records.tobytes())
-        self.sizes.append(size)
+        self.names.append(stimulus.id)
+        self.sizes.append(stimulus.size)
         self.counts.append(len(records))
         self.readable.append(positions is not None)
 
@@ -204,7 +211,8 @@ class _Table:
             self.path.replace(path)
         ends = np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
         sizes = np.array(self.sizes, dtype=np.int64).reshape(-1, 2)
-        return FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), path, protocol.rescaled)
+        by_name = np.array(sorted(range(len(self.names)), key=self.names.__getitem__), dtype=np.int64)
+        return FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), by_name, path, protocol.rescaled)
 
 
 @contextmanager

@@ -69,7 +69,7 @@ def _ig_baseline(prior: CentrePriorFit | None) -> str:
     if prior is None:
         return IG_BASELINE
     return (
-        f"density of all other images' fixations: Gaussian kernels of {prior.bandwidth:.6g} of each side, uniform share "
+        f"density of all other images' fixations: kernels of {prior.bandwidth:.6g} of each side, uniform share "
         f"{prior.uniform:.3g}, found by cross-validation over images"
     )
 

@@ -16,6 +16,8 @@ from salbench.densities import CentrePriorFit, centre_prior
 from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import write_map
 from salbench.metrics import METRICS, Truth
+from salbench.metrics.location import log2_density_at
+from salbench.metrics.prepared import PreparedMap, flat_statistics, named_statistics
 from salbench.models import Context, ContextModel, Evaluation, FittedModel, LazyModel, Model, RepeatedModel, registry
 from salbench.progress import Progress
 from salbench.protocols import GroundTruth, Protocol, find_protocol
@@ -203,14 +205,13 @@ class StimulusScorer:
         )
 
     def _scores(self, one: Numbered, number: int, evaluation: Evaluation, others: GroundTruth) -> dict[str, float]:
-        stimulus, protocol = one.stimulus, self.protocol
-        positions = protocol.counted(evaluation.fixations.positions)
-        truth = replace(
-            others,
-            fixation_map=Fixations.map_of(positions, stimulus.size),
-            positions=positions,
-            density=self._density(stimulus, positions) if Truth.DENSITY in self._needed else None,
-        )
+        stimulus = one.stimulus
+        positions = self.protocol.counted(evaluation.fixations.positions)
+        truth = replace(others, fixation_map=Fixations.map_of(positions, stimulus.size), positions=positions)
+        if Truth.DENSITY in self._needed:
+            truth = self._with_density(truth, stimulus, positions)
+        if Truth.BASELINE in self._needed:
+            truth = replace(truth, baseline_log2=self._baseline_at(one, np.flatnonzero(truth.fixation_map)))
         scores = self._compared(one, number, evaluation.saliency_map, truth)
         if not len(positions) and stimulus.map_source is None:
             # The reference gives an all-zero ground truth SIM 0 and a perfect KL 0: there is nothing to score.
@@ -244,10 +245,7 @@ class StimulusScorer:
 
     def _comparison(self, one: Numbered) -> GroundTruth:
         """What comes from other images: the same for all evaluations of a stimulus."""
-        truth = GroundTruth(
-            fixation_map=np.zeros(one.stimulus.size, dtype=np.bool_),
-            baseline_map=self._baseline_map(one) if Truth.BASELINE in self._needed else None,
-        )
+        truth = GroundTruth(fixation_map=np.zeros(one.stimulus.size, dtype=np.bool_))
         if Truth.OTHERS not in self._needed:
             return truth
         count = self.protocol.other_images
@@ -256,23 +254,48 @@ class StimulusScorer:
             return replace(truth, other_counts=counts)
         return replace(truth, other_map=self._drawn_others(self._counted, one, count))
 
-    def _density(self, stimulus: Stimulus, positions: IntArray) -> SaliencyMap:
-        """The continuous ground truth; that of a whole stimulus is made once on this machine."""
+    def _with_density(self, truth: GroundTruth, stimulus: Stimulus, positions: IntArray) -> GroundTruth:
+        """The continuous ground truth; that of a whole stimulus, and what metrics ask of it, are made once on this
+        machine.
+        """
 
         def make() -> FloatArray:
             return self.protocol.density(self.protocol.points(positions, stimulus.size), self.blur_sigma)
 
-        if isinstance(self.model, RepeatedModel):
-            return make()
-        if stimulus.map_source is not None:
-            return stimulus.map_source()
-        return make() if self.cache is None else self.cache.get(self._density_key(positions, stimulus.size), make)
+        repeated = isinstance(self.model, RepeatedModel)
+        if stimulus.map_source is not None and not repeated:
+            return replace(truth, density=stimulus.map_source())
+        if self.cache is None or repeated:
+            return replace(truth, density=make())
+        key = self._key("density", str(stimulus.size), positions[:, 0] * stimulus.size[1] + positions[:, 1])
+        density = self.cache.get(key, make)
+        if not self.protocol.takes_statistics:
+            return replace(truth, density=density)
+        statistics = self.cache.get(self._key("statistics", key), lambda: flat_statistics(PreparedMap(density)))
+        return replace(truth, density=density, density_statistics=named_statistics(statistics, stimulus.size))
 
-    def _density_key(self, positions: IntArray, size: tuple[int, int]) -> str:
-        """What a ground-truth map depends on, as the name of a file."""
-        recipe = ("density", __version__, self.protocol_key, repr(self.blur_sigma), str(size))
+    def _baseline_at(self, one: Numbered, fixated: IntArray) -> FloatArray:
+        """Of the centre prior of all other images log2 at fixated pixels, flat ones; made once on this machine for all
+        pixels that are fixated in the stimulus.
+        """
+        known = self.pixels.of(one.index)["pixel"].astype(np.int64)
+        if not (fixated.size and np.isin(fixated, known).all()):
+            return log2_density_at(fixated, PreparedMap(self._baseline_map(one)))
+
+        def make() -> FloatArray:
+            return log2_density_at(known, PreparedMap(self._baseline_map(one)))[None]
+
+        key = self._key("baseline", f"{self.pixels.file}\0{one.index}", known)
+        values = make() if self.cache is None else self.cache.get(key, make)
+        at_fixated: FloatArray = values[0, np.searchsorted(known, fixated)]
+        return at_fixated
+
+    def _key(self, what: str, source: str, pixels: IntArray | None = None) -> str:
+        """What something made of fixations depends on, as the name of a file. The order of fixations does not count."""
+        recipe = (what, __version__, self.protocol_key, repr(self.blur_sigma), source)
         whole = hashlib.sha256("\0".join(recipe).encode())
-        whole.update(np.sort(positions[:, 0] * size[1] + positions[:, 1]).astype("<i8").tobytes())
+        if pixels is not None:
+            whole.update(np.sort(pixels).astype("<i8").tobytes())
         return whole.hexdigest()
 
     @property

@@ -1,11 +1,16 @@
+import math
+
 import loop_ports
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 from map_strategies import scenes
 from pytest import approx
 
-from salbench.metrics import auc_judd
+from salbench.metrics import auc, auc_judd
+from salbench.metrics.prepared import PreparedMap
 
 RAMP = np.arange(16.0).reshape(4, 4)
 
@@ -91,7 +96,7 @@ def test_jitter_is_a_ten_millionth_wide():
     apart, close = RAMP * 1.001e-7, RAMP * 2e-8
     expected = auc_judd(RAMP, fixations, jitter=False)
     assert {auc_judd(apart, fixations, rng=seed) for seed in range(20)} == {expected}
-    assert len({auc_judd(close, fixations, rng=seed) for seed in range(20)}) > 10
+    assert len({auc_judd(close, fixations, rng=seed) for seed in range(60)}) > 10
 
 
 def test_a_constant_map_has_no_value_without_jitter_and_chance_with_it():
@@ -140,3 +145,198 @@ def test_a_map_of_nan_has_no_value():
     """Catches a curve drawn from nothing."""
     assert np.isnan(auc_judd(np.full((4, 4), np.nan), points((4, 4), (0, 0)), jitter=False))
     assert np.isnan(auc_judd(np.full((4, 4), np.nan), points((4, 4), (0, 0)), rng=0))
+
+
+def adjacent(values, steps):
+    """The float64 values so many units of rounding further."""
+    return (np.asarray(values, dtype=np.float64).view(np.int64) + steps).view(np.float64)
+
+
+@st.composite
+def crowded_maps(draw):
+    """Few values, some only an ulp or two apart, at any scale and offset, NaN among them: ties in sight of rounding."""
+    shape = draw(st.tuples(st.integers(2, 8), st.integers(3, 8)))
+    levels = np.array(draw(st.lists(st.floats(0.125, 64, width=32), min_size=2, max_size=6)), dtype=np.float64)
+    choice = draw(hnp.arrays(np.int64, shape, elements=st.integers(0, len(levels) - 1)))
+    steps = draw(hnp.arrays(np.int64, shape, elements=st.integers(-2, 2)))
+    values = adjacent(levels[choice], steps) * 2.0 ** draw(st.sampled_from([-600, -40, 0, 40, 600]))
+    values += draw(st.sampled_from([0.0, 0.0, -1.0, 1e6]))
+    if draw(st.booleans()):
+        values[draw(st.integers(0, shape[0] - 1)), draw(st.integers(0, shape[1] - 1))] = np.nan
+    count = draw(st.integers(1, values.size // 4))
+    fixations = np.zeros(shape, dtype=np.uint8)
+    fixations.flat[draw(st.permutations(range(values.size)))[:count]] = 1
+    return values, fixations
+
+
+@settings(max_examples=300)
+@given(crowded_maps())
+def test_values_next_to_each_other_are_counted_as_the_loop_counts_them(scene):
+    """Catches a bucket that takes in or leaves out a pixel which the range normalisation's rounding ties."""
+    saliency, fixations = scene
+    value = auc_judd(saliency, fixations, jitter=False)
+    known = saliency[~np.isnan(saliency)]
+    if known.size == 0 or np.ptp(known) == 0:
+        assert np.isnan(value)
+    else:
+        assert value == approx(loop_ports.auc_judd(saliency, fixations), abs=1e-12)
+
+
+def straightforward(saliency, fixations, noise):
+    """AUC-J with jitter as defined: noise on every pixel, range normalisation, a count for each fixation's value."""
+    shaken = saliency + noise
+    shaken = (shaken - shaken.min()) / (shaken.max() - shaken.min())
+    thresholds = np.sort(shaken[fixations > 0])[::-1]
+    hits = np.arange(1, thresholds.size + 1)
+    reached = np.array([np.count_nonzero(shaken >= threshold) for threshold in thresholds])
+    x = np.array([0, *((reached - hits) / (shaken.size - hits.size)), 1])
+    y = np.array([0, *(hits / hits.size), 1])
+    return float(((x[1:] - x[:-1]) * (y[1:] + y[:-1]) / 2).sum())
+
+
+def noise_of(seed, shape):
+    """SplitMix64 as it is published, one number after the other, in C order; its seed is a generator's first number."""
+    state, mask, noise = int(np.random.default_rng(seed).integers(2**64, dtype=np.uint64)), 2**64 - 1, []
+    for _ in range(math.prod(shape)):
+        state = (state + 0x9E3779B97F4A7C15) & mask
+        z = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & mask
+        z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & mask
+        noise.append(((z ^ (z >> 31)) >> 11) * 2.0**-53 * 1e-7)
+    return np.array(noise).reshape(shape)
+
+
+def scattered(shape, count, seed=0):
+    fixations = np.zeros(shape, dtype=np.uint8)
+    fixations.flat[np.random.default_rng(seed).choice(fixations.size, count, replace=False)] = 1
+    return fixations
+
+
+TEXTURE = np.random.default_rng(8).random((40, 50)) ** 2
+JITTERED = {
+    "8-bit, many ties": np.round(12 * TEXTURE) / 255,
+    "binary": (TEXTURE > 0.6).astype(float),
+    "spacing near the jitter's width": np.round(TEXTURE * 30) * 3e-8 + 1,
+    "some pixels within its reach": np.round(TEXTURE * 6) + TEXTURE * 2e-7,
+    "so large that noise is a few units of rounding": np.round(TEXTURE * 40) * 2**-26 + 2.0**26,
+    "zero background": np.maximum(TEXTURE - 0.5, 0),
+    "noise as wide as several buckets": TEXTURE * 2e-5,
+    "noise as wide as a bucket": TEXTURE * 8e-4,
+}
+
+
+def independent_noise(shape):
+    rng = np.random.default_rng(1000)
+    return (rng.random(shape) * 1e-7 for _ in range(400))
+
+
+@pytest.mark.parametrize("name", JITTERED)
+def test_jitter_where_it_matters_has_the_distribution_of_jitter_everywhere(name):
+    """Catches pixels that get no noise though it could change their rank, and noise of another width or rounding.
+
+    Means of 400 values each, five standard errors apart at most; spreads within a fifth: the deviation of 400 values
+    has a standard error of 3.5 per cent.
+    """
+    saliency, fixations = JITTERED[name], scattered((40, 50), 30)
+    ours = np.array([auc_judd(saliency, fixations, rng=seed) for seed in range(400)])
+    theirs = np.array([straightforward(saliency, fixations, noise) for noise in independent_noise(saliency.shape)])
+    error = math.hypot(ours.std(), theirs.std()) / 20
+    assert ours.mean() == approx(theirs.mean(), abs=5 * error + 1e-12)
+    assert ours.std() == approx(theirs.std(), rel=0.25, abs=1e-12)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("name", JITTERED)
+def test_jitter_where_it_matters_gives_the_value_of_jitter_everywhere(name, seed):
+    """Catches, to the last digit, a pixel left without the noise that would have changed its rank."""
+    saliency, fixations = JITTERED[name], scattered((40, 50), 30, seed)
+    expected = straightforward(saliency, fixations, noise_of(seed, (40, 50)))
+    assert auc_judd(saliency, fixations, rng=seed) == approx(expected, abs=1e-12)
+
+
+@given(scenes(), st.integers(0, 99), st.sampled_from([0.0, 1e-12, 1e-10, 2e-8, 1e-7, 1e-4, 1.0, 1e8]))
+def test_jitter_of_any_width_against_the_map(scene, seed, gain):
+    """Catches the same on maps of any scale: flat ones, those that drown in the noise, those it hardly touches."""
+    saliency = scene.saliency * gain
+    expected = straightforward(saliency, scene.fixations, noise_of(seed, saliency.shape))
+    assert auc_judd(saliency, scene.fixations, rng=seed) == approx(expected, abs=1e-12)
+
+
+def test_noise_is_uniform_and_not_correlated():
+    """Catches a hash that is none: 200,000 numbers in 50 bins, and neighbours along rows and columns."""
+    noise = auc._noise(np.arange(200_000), np.random.default_rng(0)) / 1e-7
+    assert 0 <= noise.min() < noise.max() < 1
+    counts = np.histogram(noise, 50, (0, 1))[0]
+    assert ((counts - 4000) ** 2 / 4000).sum() < 100  # chi-square of 49 degrees of freedom: five deviations
+    for lag in (1, 2, 50, 640):
+        assert abs(np.corrcoef(noise[lag:], noise[:-lag])[0, 1]) < 5 / math.sqrt(200_000)
+
+
+def test_one_seed_shakes_two_maps_alike():
+    """Catches noise handed out in the order of need: a change of one pixel would reshuffle the ties of all others."""
+    saliency, fixations = JITTERED["8-bit, many ties"].copy(), scattered((40, 50), 30)
+    value = auc_judd(saliency, fixations, rng=6)
+    first = np.flatnonzero(fixations.ravel() == 0)[0]
+    saliency.flat[first] = saliency.max() - saliency.flat[first]
+    # A pixel that is not fixated passes 30 thresholds at most: 1 / 1970 of the false-positive rate.
+    assert auc_judd(saliency, fixations, rng=6) == approx(value, abs=1 / 1970 + 1e-12)
+
+
+def test_on_huge_values_the_noise_vanishes_and_ties_stay():
+    """Catches ranks made by noise that float64 would have rounded away: 1e12 has steps of 1e-4."""
+    saliency, fixations = (np.round(TEXTURE * 9) + 1) * 1e12, scattered((40, 50), 30)
+    expected = loop_ports.auc_judd(saliency, fixations)
+    assert [auc_judd(saliency, fixations, rng=seed) for seed in range(5)] == approx([expected] * 5, abs=1e-12)
+    assert np.isnan(auc_judd(np.full((40, 50), 1e12), fixations, rng=0))
+
+
+def test_maps_of_several_strides():
+    """Catches pixels counted in the wrong place, or not at all, where a map is counted piece by piece."""
+    saliency, fixations = np.random.default_rng(9).normal(size=(300, 401)), scattered((300, 401), 200)
+    fixations.flat[[saliency.argmax(), saliency.argmin()]] = 1
+    thresholds = np.sort(saliency[fixations > 0])[::-1]
+    reached = saliency.size - np.searchsorted(np.sort(saliency, axis=None), thresholds)
+    hits = np.arange(1, thresholds.size + 1)
+    x = np.array([0, *((reached - hits) / (saliency.size - hits.size)), 1])
+    y = np.array([0, *(hits / hits.size), 1])
+    assert auc_judd(saliency, fixations, jitter=False) == approx(np.trapezoid(y, x), abs=1e-12)
+    assert auc_judd(saliency, fixations, rng=1) == approx(np.trapezoid(y, x), abs=1e-9)
+
+
+@pytest.mark.parametrize("width", [1.0, 1.1, 1.62, 3.7, 1e-3, 5e11])
+@pytest.mark.parametrize("low", [0.0, 1.0, -0.3])
+def test_values_at_the_borders_of_the_buckets(width, low):
+    """Catches pixels that the range normalisation ties with a fixated one, but that lie across a bucket's border.
+
+    Around each border, seven values one unit of rounding apart; the count is of the normalised values themselves.
+    """
+    borders = low + np.arange(1, auc.BUCKETS) * (width / auc.BUCKETS)
+    near = [adjacent(borders, steps) for steps in range(-3, 4)]
+    saliency = np.concatenate([[np.full(borders.size, low), np.full(borders.size, low + width)], near])
+    fixations = np.zeros(saliency.shape, dtype=np.uint8)
+    columns = np.arange(0, borders.size, 5)
+    fixations[2 + columns // 5 % 7, columns] = 1  # one of the seven, each in its turn
+    scaled = (saliency - saliency.min()) / (saliency.max() - saliency.min())
+    thresholds, every = np.sort(scaled[fixations > 0])[::-1], np.sort(scaled, axis=None)
+    hits = np.arange(1, thresholds.size + 1)
+    reached = every.size - np.searchsorted(every, thresholds, side="left")
+    compared, _ = auc._count_by_buckets(PreparedMap(saliency), np.flatnonzero(fixations), 0.0)
+    assert compared.size < every.size  # else nothing would be left to the buckets
+    x = np.array([0, *((reached - hits) / (every.size - hits.size)), 1])
+    y = np.array([0, *(hits / hits.size), 1])
+    assert auc_judd(saliency, fixations, jitter=False) == approx(np.trapezoid(y, x), abs=1e-13)
+
+
+def test_noise_does_not_depend_on_the_memory_layout():
+    """Catches noise handed out in memory order."""
+    saliency, fixations = JITTERED["8-bit, many ties"], scattered((40, 50), 30)
+    expected = auc_judd(saliency, fixations, rng=4)
+    for laid_out in (np.asfortranarray(saliency), np.repeat(saliency, 2, axis=1)[:, ::2]):
+        assert auc_judd(laid_out, fixations, rng=4) == expected
+
+
+def test_noise_reaches_a_ten_millionth_and_no_less():
+    """Catches pixels near the end of the noise's reach left out: 10,000 within two hundred of its widths."""
+    saliency = np.random.default_rng(5).random((100, 100)) * 2e-5
+    fixations = scattered((100, 100), 200)
+    expected = straightforward(saliency, fixations, noise_of(2, (100, 100)))
+    assert auc_judd(saliency, fixations, rng=2) == approx(expected, abs=1e-12)

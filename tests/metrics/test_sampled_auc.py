@@ -1,5 +1,9 @@
 """AUC-B and sAUC: the same curve over negatives that are drawn differently."""
 
+import collections
+import itertools
+import math
+
 import loop_ports
 import numpy as np
 import pytest
@@ -213,3 +217,19 @@ def test_the_other_map_has_the_size_of_the_fixation_map():
 def test_the_union_of_other_fixations_may_be_dense():
     """Catches the limit for one image's fixation map applied to the fixations of ten."""
     assert auc_shuffled(RAMP, FIXATIONS, np.ones((10, 10)), rng=0) > 0.5
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_every_subset_of_the_others_is_equally_likely(count):
+    """Catches draws that favour some pixels: two drawn at once and thinned out, or the wrong half of the pool kept.
+
+    6,000 splits over at most ten subsets of five pixels; five standard errors.
+    """
+    pool = np.array([3, 8, 20, 21, 77])
+    drawn = auc._draw_without_replacement(pool, count, 6000, np.random.default_rng(count))
+    assert drawn.shape == (count, 6000)
+    subsets = list(itertools.combinations(pool.tolist(), count))
+    seen = collections.Counter(tuple(sorted(column)) for column in drawn.T.tolist())
+    assert set(seen) == set(subsets)
+    expected = 6000 / len(subsets)
+    assert max(abs(seen[subset] - expected) for subset in subsets) <= 5 * math.sqrt(expected)

@@ -71,6 +71,11 @@ def test_unreadable_stimuli_are_no_other_images(pixels):
     assert pixels.others_of(2).tolist() == [0, 1]
 
 
+def test_other_images_come_in_the_order_of_their_ids(cache):
+    turned = read_fixations(STIMULI[::-1], Silent(), cache, MIT300).pixels
+    assert turned.others_of(0).tolist() == [2, 1]
+
+
 def test_the_union_holds_only_the_named_stimuli(pixels):
     assert np.flatnonzero(pixels.union([0], (2, 4))).tolist() == [0, 7]
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,22 @@ def data(tmp_path: Path) -> Path:
 @pytest.fixture
 def maps(tmp_path: Path) -> Path:
     return make_maps(tmp_path / "maps", sizes={1: (15, 11)})
+
+
+@pytest.mark.parametrize("protocol", ["mit300", "salicon2015", "tuebingen"])
+def test_the_order_of_stimuli_changes_no_row(tmp_path, protocol):
+    """Catches draws of other images by their place in the split, and sums that depend on the order."""
+    data, maps = make_set(tmp_path / "set", fixations=60), make_maps(tmp_path / "maps")
+    opened = open_folder(data)
+    listed = list(opened.stimuli())
+    shuffled = replace(opened, splits={"all": lambda: [listed[place] for place in (3, 0, 5, 1, 4, 2)]})
+    rows = score(opened, predictions=maps, protocol=protocol, out=tmp_path / "run").scores
+    again = score(shuffled, predictions=maps, protocol=protocol, out=tmp_path / "again").scores
+    assert again["stimulus"].tolist() != rows["stimulus"].tolist()
+    assert again.set_index("stimulus").loc[rows["stimulus"]].equals(rows.set_index("stimulus"))
+    density = score(opened, model="gold-standard-cv", protocol="tuebingen", out=tmp_path / "cv").scores
+    other = score(shuffled, model="gold-standard-cv", protocol="tuebingen", out=tmp_path / "cv again").scores
+    assert other.set_index("stimulus").loc[rows["stimulus"]].equals(density.set_index("stimulus"))
 
 
 def command(*arguments: object) -> list[str]:

@@ -1,6 +1,7 @@
 """The metrics as the reference code computes them, step by step: one pass over the map per threshold, one per split.
 
-Plain NumPy, written to be measured against; `random_indices` as in salbench.metrics. The maps have one size.
+NumPy, vectorised within each pass, written to be measured against; `plain_loops.py` loops over the pixels too. The maps
+of a call have one size.
 """
 
 import numpy as np
