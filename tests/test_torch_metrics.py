@@ -239,7 +239,7 @@ def test_the_state_survives_pickling_copying_and_a_checkpoint(kind):
     file.seek(0)
     restored = torch.nn.ModuleDict({"metric": kind(seed=3)})
     restored.load_state_dict(torch.load(file, weights_only=True))
-    for again in (pickle.loads(pickle.dumps(metric)), copy.deepcopy(metric), metric.clone(), restored["metric"]):  # noqa: S301
+    for again in (pickle.loads(pickle.dumps(metric)), copy.deepcopy(metric), metric.clone(), restored["metric"]):
         assert again.compute() == metric.compute() and again.count == 2
         again.update(**needed(metric, batch(1, seed=1)))
         assert again.count == 3 and again.seed == 3

@@ -62,7 +62,7 @@ def test_positions_outside_are_dropped_and_repeats_are_kept(folder):
 
 
 def test_stimuli_travel_to_workers(folder):
-    first = pickle.loads(pickle.dumps(open_dataset("salicon2015", folder).stimuli("train")))[0]  # noqa: S301
+    first = pickle.loads(pickle.dumps(open_dataset("salicon2015", folder).stimuli("train")))[0]
     assert len(first.fixations()) == 4
 
 

@@ -84,7 +84,7 @@ def test_a_model_travels_light_and_predicts_the_same(model):
     expected = model.predict(scene(1))
     parcel = pickle.dumps(model)
     assert len(parcel) < 10_000
-    copy = pickle.loads(parcel)  # noqa: S301 - our own
+    copy = pickle.loads(parcel)
     assert copy.card == model.card
     assert np.array_equal(copy.predict(scene(1)), expected)
 
