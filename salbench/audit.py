@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from salbench.array_cache import open_cache
 from salbench.arrays import FloatArray, SaliencyMap
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
@@ -28,13 +29,13 @@ from salbench.models import Context, ModelCard
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
-from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
+from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import RunFolder
 from salbench.scoring.runner import check_jobs, check_maps_fit, listed
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Numbered, Row, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
+from salbench.scoring.workers import Chunk, Failure, run_chunks
 from salbench.tables.to_csv import safe_text
 
 AS_GIVEN = "given"

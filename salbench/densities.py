@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from salbench.arrays import FloatArray, IntArray
 from salbench.datasets.stimulus import Fixations, Stimulus
@@ -179,6 +178,8 @@ def _best_bandwidth(parts_at: Callable[[float], FloatArray], progress: Progress)
     `parts_at(bandwidth)`: (parts, n), the density of every part of the mixture at n left-out fixations, as multiples of
     the uniform density.
     """
+
+    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - a tenth of a second that only a fit should cost
 
     def found(logarithm: float) -> _Found:
         bandwidth = float(np.exp(logarithm))

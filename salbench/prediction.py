@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from salbench.array_cache import open_cache
 from salbench.arrays import SaliencyMap
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import image_folder
@@ -21,11 +22,11 @@ from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
 from salbench.progress import Progress, Silent
 from salbench.protocols.mit300 import MIT300
-from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import no_fixations, read_fixations
+from salbench.scoring.preload import get_ready
 from salbench.scoring.runner import check_jobs
 from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
+from salbench.scoring.workers import Chunk, Failure, run_chunks
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from salbench.array_cache import open_cache
 from salbench.arrays import FloatArray, RGBImage, SaliencyMap
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
@@ -18,7 +19,6 @@ from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
-from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, mean_of_defined, numbered
 

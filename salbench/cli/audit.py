@@ -35,11 +35,14 @@ def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
       salbench audit --dataset my-data --predictions my-maps
       salbench audit --dataset osie-eye --data ~/osie --predictions maps --metrics nss,kl_divergence -o audit.csv
     """
+    from salbench.scoring.preload import get_ready
+
+    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
+    get_ready(options["jobs"], emd=options["protocol"] == "mit300" and (keys is None or "emd" in keys))
     from salbench.atomic import write_text
     from salbench.audit import audit as audit_maps
     from salbench.cli.console import ConsoleProgress
 
-    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
     progress = ConsoleProgress()
     try:
         done = audit_maps(metrics=keys, progress=progress, **options)

@@ -35,6 +35,9 @@ def make(**options: Any) -> int:
     Example:
       salbench bounds make --dataset osie-eye --data ~/osie --out runs/bounds
     """
+    from salbench.scoring.preload import get_ready
+
+    get_ready(options["jobs"], emd=options["protocol"] == "mit300")
     from salbench.bounds import make_bounds
     from salbench.cli.console import ConsoleProgress
 

@@ -32,6 +32,9 @@ def predict(out: Path, **options: Any) -> int:
       salbench predict --model salgan --checkpoint salgan.safetensors --images photos -o maps
       salbench predict --model centre --dataset synthetic --format npy -o maps
     """
+    from salbench.scoring.preload import get_ready
+
+    get_ready(options["jobs"])
     from salbench.cli.console import ConsoleProgress
     from salbench.prediction import predict as predict_maps
 

@@ -46,11 +46,14 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
       salbench score --dataset synthetic --model centre --metrics nss,cc --out runs/centre
       salbench score --dataset osie-eye --data ~/osie --model centre-prior-cv --maps metric-specific
     """
+    from salbench.scoring.preload import get_ready
+
+    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
+    get_ready(options["jobs"], emd=options["protocol"] == "mit300" and (keys is None or "emd" in keys))
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import summary_lines
     from salbench.scoring.runner import score as score_model
 
-    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
     progress = ConsoleProgress()
     try:
         run = score_model(metrics=keys, out=out, progress=progress, **options)

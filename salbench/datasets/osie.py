@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from scipy.io import loadmat
 
-from salbench.arrays import IntArray
+from salbench.array_cache import open_cache
+from salbench.arrays import FloatArray, IntArray
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.image_stimulus import image_stimulus
 from salbench.datasets.stimulus import Fixations, Stimulus
@@ -58,12 +59,31 @@ def split_names(names: list[str]) -> dict[str, list[str]]:
 
 
 def read_eye_fixations(path: Path) -> dict[str, Fixations]:
-    """All fixations of `eye/fixations.mat`, by image file name. DataError where the file is not as published."""
+    """All fixations of `eye/fixations.mat`, by image file name. DataError where the file is not as published.
+
+    Parsing MATLAB's thousands of cells takes longer than all else that starts a run, so it is done once per machine.
+    """
+    try:
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read as OSIE's eye fixations ({error}); fetch it again") from error
+    content.update(b"rows of image, viewer, x, y")
+    rows = open_cache().get(content.hexdigest(), partial(_parsed_eye_fixations, path))
+    starts = np.flatnonzero(np.diff(rows[:, 0], prepend=-1))
+    return {f"{part[0, 0]:.0f}.jpg": _eye_record(part) for part in np.split(rows, starts[1:]) if len(part)}
+
+
+def _eye_record(rows: FloatArray) -> Fixations:
+    rows = rows[rows[:, 1] > 0]
+    return Fixations(rows[:, 2], rows[:, 3], rows[:, 1].astype(np.int64).astype(str))
+
+
+def _parsed_eye_fixations(path: Path) -> FloatArray:
+    """(n, 4): image number, viewer, x and y, 0-based, of every fixation."""
     try:
         records = loadmat(path)["fixations"].ravel()
-        return dict(_eye_record(record[0, 0]) for record in records)
-    except DataError:
-        raise
+        return np.concatenate([_rows_of(record[0, 0]) for record in records])
     except Exception as error:
         raise DataError(f"{path}: cannot be read as OSIE's eye fixations ({error}); fetch it again") from error
 
@@ -101,13 +121,15 @@ def _moved(position: Any, rows: IntArray) -> IntArray:
     return rows[far[0] :] if far.size else rows[:0]
 
 
-def _eye_record(record: Any) -> tuple[str, Fixations]:
-    parts = []
+def _rows_of(record: Any) -> FloatArray:
+    """One image's rows; the first, of viewer 0, tells of the image itself."""
+    image = float(Path(str(record["img"][0])).stem)
+    parts = [np.array([[image, 0.0, 0.0, 0.0]])]
     for number, cell in enumerate(record["subjects"].ravel()):
         # Cells differ in their integer types: cast before arithmetic, or it wraps.
         x, y = (cell[0, 0][axis].ravel().astype(np.float64) - 1 for axis in ("fix_x", "fix_y"))
-        parts.append(Fixations.of_one_viewer(x, y, viewer=str(number + 1)))
-    return str(record["img"][0]), Fixations.joined(parts)
+        parts.append(np.column_stack([np.full(len(x), image), np.full(len(x), number + 1.0), x, y]))
+    return np.concatenate(parts)
 
 
 def _root(folder: Path, needed: str) -> Path:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.errors import ShapeError, UsageError
-from salbench.maps import scale_to_range, value_range
+from salbench.maps import BLOCK, scale_to_range, value_range
 from salbench.metrics.inputs import FixatedPoints, as_fixated_points, as_indices, as_point_mask
 from salbench.metrics.prepared import PreparedMap, prepare_for_ranks
 
@@ -74,18 +74,26 @@ def _noise(pixels: IntArray, rng: np.random.Generator) -> FloatArray:
     So one seed shakes two maps alike, whichever of their pixels need it: differences between maps have less noise. The
     numbers are those of SplitMix64 (Steele, Lea and Flood 2014), which gives its n-th number without the ones before.
     """
-    state = pixels.astype(np.uint64)
+    start = rng.integers(2**64, dtype=np.uint64)
+    noise = np.empty(pixels.size)
+    for first in range(0, pixels.size, BLOCK):
+        block = slice(first, first + BLOCK)
+        noise[block] = _split_mix(pixels[block].astype(np.uint64), start)
+    noise *= 2.0**-53 * JITTER
+    return noise
+
+
+def _split_mix(state: npt.NDArray[np.uint64], start: np.uint64) -> npt.NDArray[np.uint64]:
+    """The numbers that SplitMix64 gives from `start` at these places, their upper 53 bits. Overwrites the places."""
     state += np.uint64(1)
     state *= np.uint64(0x9E3779B97F4A7C15)
-    state += rng.integers(2**64, dtype=np.uint64)
+    state += start
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         state ^= state >> np.uint64(shift)
         state *= np.uint64(factor)
     state ^= state >> np.uint64(31)
-    noise = (state >> np.uint64(11)).astype(np.float64)
-    noise *= 2.0**-53
-    noise *= JITTER
-    return noise
+    state >>= np.uint64(11)
+    return state
 
 
 def _judd_area(reached: IntArray, pixels: int) -> float:

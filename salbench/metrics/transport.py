@@ -1,9 +1,6 @@
-"""The exact optimal transport behind the EMD, and the one place that imports POT."""
+"""The exact optimal transport behind the EMD."""
 
-import os
 import warnings
-from functools import lru_cache
-from types import ModuleType
 
 import numpy as np
 from scipy.spatial.distance import cdist
@@ -40,29 +37,10 @@ def _solve(supply: FloatArray, demand: FloatArray, distances: FloatArray) -> flo
     # The network simplex looks for its next pivot in the order of the arcs: this one is about twice as quick as none.
     rows, columns = np.argsort(supply, kind="stable"), np.argsort(demand, kind="stable")
     ordered = np.ascontiguousarray(distances[np.ix_(rows, columns)])
+    from salbench.metrics.pot import check_result, emd_c  # noqa: PLC0415 - half a second that only EMD should cost
+
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # POT warns, and returns a wrong figure, where it gives up
-        _, cost, _, _, status = _pot().emd_c(supply[rows], demand[columns], ordered, MAX_ITERATIONS, 1)
-        _pot().check_result(status)
+        _, cost, _, _, status = emd_c(supply[rows], demand[columns], ordered, MAX_ITERATIONS, 1)
+        check_result(status)
     return float(cost)
-
-
-@lru_cache(maxsize=1)
-def _pot() -> ModuleType:
-    """POT's compiled solver, which its `emd2` wraps.
-
-    POT imports every array library that it finds, torch among them, unless told not to.
-    """
-    switches = {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}
-    before = {name: os.environ.get(name) for name in switches}
-    os.environ.update(switches)
-    try:
-        import ot.lp.emd_wrap  # noqa: PLC0415 - a third of a second that only EMD should cost
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-    solver: ModuleType = ot.lp.emd_wrap
-    return solver

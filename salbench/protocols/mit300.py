@@ -57,8 +57,11 @@ class _Pair:
     @cached_property
     def stretched(self) -> PreparedMap:
         """AUC-J's jitter is absolute, so a density of tiny values would drown in it: its range is stretched first."""
-        if self.fitted.low == self.fitted.high:
+        low, high = self.fitted.low, self.fitted.high
+        if low == high:
             return PreparedMap(np.zeros(self.fitted.shape))
+        if (low, high) == (0.0, 1.0):
+            return self.fitted
         return PreparedMap(normalise_range(self.fitted.values))
 
     @cached_property

@@ -16,12 +16,12 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
+from salbench.array_cache import FOLDER_VARIABLE, ArrayCache
 from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Progress
 from salbench.protocols.protocol import Protocol, every_position, middle_rescaled
-from salbench.scoring.array_cache import FOLDER_VARIABLE, ArrayCache
 
 KEPT_TOTALS = 4
 """Image sizes whose total counts stay in memory: data sets have few sizes, folders of photographs have many."""
@@ -101,7 +101,10 @@ class FixatedPixels:
 
     def union(self, indices: Iterable[int], size: tuple[int, int]) -> BoolArray:
         """(height, width) bool, True where at least one of the stimuli was fixated, coordinates scaled to `size`."""
-        return self._counts(indices, size, repeats=False) > 0
+        fixated = np.zeros(size, dtype=np.bool_)
+        for pixels, _ in self._scaled_pieces(indices, size):
+            fixated.ravel()[pixels] = True
+        return fixated
 
     def _counts(self, indices: Iterable[int], size: tuple[int, int], *, repeats: bool) -> FloatArray:
         counts = np.zeros(size[0] * size[1])

@@ -1,6 +1,7 @@
 """Score a model on a data set: from the request to a finished run folder."""
 
 import pickle
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from salbench.array_cache import open_cache
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
@@ -21,13 +23,13 @@ from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
 from salbench.protocols.log_density import MAP_CHOICES, MapChoice
 from salbench.result_file import Predictions, open_predictions
-from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.manifest import describe_run
+from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, get_ready, run_chunks
+from salbench.scoring.workers import Chunk, Failure, run_chunks
 
 
 def score(
@@ -125,9 +127,17 @@ def score(
         maps=maps,
         prior=prior,
     )
+    if jobs > 1:
+        threading.Thread(target=_import_for_the_end, daemon=True).start()
     _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
     table = ScoreTable.of([stimulus.id for stimulus in stimuli], keys, folder.rows())
     return folder.finish(table, _summary(table, seed))
+
+
+def _import_for_the_end() -> None:
+    """What writing the result needs takes half a second to import; while workers score, the driver only waits."""
+    import pyarrow.parquet  # noqa: F401, PLC0415 - as above
+    from scipy import stats  # noqa: F401, PLC0415 - as above
 
 
 @dataclass

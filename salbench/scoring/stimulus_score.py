@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from salbench import __version__
+from salbench.array_cache import ArrayCache
 from salbench.arrays import BoolArray, FloatArray, IntArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.densities import CentrePriorFit, centre_prior
@@ -24,7 +25,6 @@ from salbench.protocols import GroundTruth, Protocol, find_protocol
 from salbench.protocols.log_density import MapChoice, evaluate_log_density
 from salbench.protocols.protocol import every_position
 from salbench.result_file import open_predictions
-from salbench.scoring.array_cache import ArrayCache
 from salbench.scoring.fixated_pixels import FixatedPixels
 from salbench.scoring.randomness import generator
 

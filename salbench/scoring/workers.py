@@ -9,19 +9,17 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from itertools import islice
-from multiprocessing import forkserver
 from typing import Protocol
 
 import cv2
 from threadpoolctl import threadpool_limits
 
 from salbench.errors import RunError, SalbenchError
+from salbench.scoring.preload import THREAD_VARIABLES, get_ready, start_method
 from salbench.scoring.stimulus_score import Numbered
 
 CHUNK = 8
 """Stimuli that a worker finishes before it stores their results: what a kill can cost, per worker."""
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Chunk = list[Numbered]
 Failure = tuple[str, str]
@@ -75,36 +73,10 @@ def _in_this_process(work: ChunkWork, chunks: Iterator[Chunk]) -> Iterator[tuple
         yield chunk, failures
 
 
-def get_ready(jobs: int) -> None:
-    """Have workers' modules imported beside what the caller does next. Call early where `run_chunks` will follow."""
-    if jobs > 1 and "forkserver" in multiprocessing.get_all_start_methods():
-        with _one_thread_in_children():
-            multiprocessing.set_forkserver_preload([__name__, "salbench.map_folder"])
-            forkserver.ensure_running()
-
-
-@contextmanager
-def _one_thread_in_children() -> Iterator[None]:
-    """Libraries that read these when they are loaded start no threads; a fork copies none."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
 @contextmanager
 def _pool(work: ChunkWork, jobs: int) -> Iterator[ProcessPoolExecutor]:
-    # Started clean: a fork of this process would copy locks that another thread, of PyTorch or OpenMP, may hold. Where
-    # the system can, a small server imports what workers need, once, and they are forks of that.
     get_ready(jobs)
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    context = multiprocessing.get_context(start_method())
     environment = dict(os.environ)
     pool = ProcessPoolExecutor(jobs, mp_context=context, initializer=_start_worker, initargs=(work, environment))
     try:

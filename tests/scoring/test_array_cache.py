@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from small_sets import make_maps, make_set
 
+from salbench.array_cache import KEPT_SECONDS, ArrayCache, open_cache
 from salbench.errors import UsageError
-from salbench.scoring.array_cache import KEPT_SECONDS, ArrayCache, open_cache
 from salbench.scoring.runner import score
 
 KEY = "ab" + "0" * 62

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
+from salbench.array_cache import ArrayCache
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Silent
@@ -12,7 +13,6 @@ from salbench.protocols.mit300 import MIT300
 from salbench.protocols.salicon2015 import SALICON2015
 from salbench.protocols.tuebingen import TUEBINGEN
 from salbench.scoring import fixated_pixels
-from salbench.scoring.array_cache import ArrayCache
 from salbench.scoring.fixated_pixels import FixatedPixels, no_fixations, read_fixations
 from salbench.scoring.randomness import generator
 

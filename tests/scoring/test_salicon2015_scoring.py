@@ -12,6 +12,7 @@ from pytest import approx
 from small_sets import SIZES, make_set
 
 from salbench import write_results
+from salbench.array_cache import open_cache
 from salbench.cli import main
 from salbench.datasets.folder import open_folder
 from salbench.errors import DataError, UsageError
@@ -19,7 +20,6 @@ from salbench.progress import Silent
 from salbench.protocols import salicon2015 as protocol
 from salbench.protocols.mit300 import MIT300
 from salbench.result_file import ResultFile, image_number
-from salbench.scoring.array_cache import open_cache
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.runner import score
 from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import platformdirs
@@ -27,6 +28,8 @@ FOLDER_VARIABLE, LIMIT_VARIABLE = "SALBENCH_CACHE", "SALBENCH_CACHE_GIB"
 DEFAULT_LIMIT_GIB = 8.0
 KEPT_SECONDS = 24 * 3600
 """A file used within a day is never removed to make room: a split larger than the limit would push itself out."""
+SMALL = 1 << 16
+"""Bytes up to which a file is quicker read than mapped."""
 CLOSE = 1e-12
 """Relative difference up to which two sums of one array count as equal; NumPy's order of adding is its own."""
 
@@ -102,12 +105,14 @@ class ArrayCache:
 def _load(path: Path) -> FloatArray | None:
     """The array of a file; None where there is none or it is damaged."""
     try:
-        stored = np.load(path, mmap_mode="r", allow_pickle=False)
+        mode: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
+        stored = np.load(path, mmap_mode=mode, allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None
     if stored.ndim != 2 or stored.dtype != np.float64 or stored.shape[0] < 3:
         return None
     array: FloatArray = np.asarray(stored)[:-2]
+    array.flags.writeable = False
     whole = stored[-1, -1] == 1 and math.isclose(float(array.sum()), float(stored[-2, 0]), rel_tol=CLOSE, abs_tol=0.0)
     return array if whole else None
 
