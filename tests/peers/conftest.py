@@ -35,6 +35,17 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.data)
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Say how far from pysaliency the scores were: that is what a log of this environment is read for."""
+    largest = {}
+    for report in terminalreporter.stats.get("passed", []):
+        for key, difference in report.user_properties:
+            largest[key] = max(largest.get(key, 0.0), difference)
+    if largest:
+        figures = ", ".join(f"{key} {difference:.1e}" for key, difference in sorted(largest.items()))
+        terminalreporter.write_line(f"largest differences from pysaliency: {figures}")
+
+
 @pytest.fixture(scope="session")
 def peer():
     """The package. An error, not a skip, where it is missing."""
