@@ -108,8 +108,9 @@ class Bounds:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The metrics of the protocol, in printing order."""
-        return tuple(self.runs[LOWER[0]].manifest["metrics"])
+        """The metrics that a bound has, in printing order; those of log densities are had by some bounds only."""
+        had = {key for run in self.runs.values() for key in run.manifest["metrics"]}
+        return tuple(key for key in METRICS if key in had)
 
 
 def make_bounds(
@@ -274,21 +275,25 @@ class Relation:
 
 
 def relate(run: Run, bounds: Bounds, *, lower: str = "centre-prior") -> Iterator[Relation]:
-    """Every metric that a run and the bounds share.
+    """Every metric that a run and the bounds share. A metric that `lower` does not have, as one of log densities, is
+    measured from the cross-validated centre prior.
 
     RunError where the run was scored on other stimuli, fixations or rules than the bounds; UsageError for a `lower`
     that is none of them.
     """
     if lower not in bounds.runs:
         raise UsageError(f"{lower!r} is no bound; there are: {', '.join(bounds.runs)}")
-    base = bounds.runs[lower]
-    _check_comparable(run, base)
+    _check_comparable(run, bounds.runs[lower])
     for key in run.manifest["metrics"]:
-        if key not in base.manifest["metrics"]:
-            continue
         gold = gold_standard_of(key, bounds)
-        share = share_of_gain(run.mean(key), base.mean(key), bounds.runs[gold].mean(key))
-        yield Relation(key, run.mean(key), lower, gold, None if np.isnan(share) else share)
+        base = lower if _has(bounds.runs[lower], key) else "centre-prior-cv"
+        if _has(bounds.runs[base], key) and _has(bounds.runs[gold], key):
+            share = share_of_gain(run.mean(key), bounds.runs[base].mean(key), bounds.runs[gold].mean(key))
+            yield Relation(key, run.mean(key), base, gold, None if np.isnan(share) else share)
+
+
+def _has(run: Run, key: str) -> bool:
+    return key in run.manifest["metrics"]
 
 
 def _check_comparable(run: Run, bound: Run) -> None:

@@ -157,6 +157,7 @@ def test_bounds_go_on_and_are_the_same_with_more_jobs(data, place, tmp_path):
 def test_each_metric_has_the_gold_standard_that_compares(place):
     """Catches CC judged by a bound on single viewers' maps, which a model's CC can pass."""
     bounds = open_bounds(place)
+    assert bounds.metrics == tuple(metrics.METRICS)
     chosen = {key: gold_standard_of(key, bounds) for key in bounds.metrics}
     assert {key for key, name in chosen.items() if name == "gold-standard"} == {"cc", "sim", "kl_divergence", "emd"}
 
@@ -171,8 +172,11 @@ def test_a_share_is_the_way_from_bound_to_bound():
 def test_a_bound_is_at_its_own_end_of_the_scale(place):
     bounds = open_bounds(place)
     assert {one.key: one.share for one in relate(bounds.runs["centre-prior"], bounds)} == pytest.approx(
-        dict.fromkeys(bounds.metrics, 0.0)
+        dict.fromkeys(metrics.MAP_METRICS, 0.0)
     )
+    dense = {one.key: (one.lower, one.share) for one in relate(bounds.runs["centre-prior-cv"], bounds)}
+    assert dense["log_likelihood"] == ("centre-prior-cv", 0.0)
+    assert dense["nss"][0] == "centre-prior"
     gold = {one.key: one.share for one in relate(bounds.runs["gold-standard"], bounds)}
     assert gold["cc"] == gold["emd"] == pytest.approx(1)
 
@@ -195,6 +199,18 @@ def test_without_viewers_the_other_bounds_are_made(tmp_path):
     assert alone.sizes == ()
     assert "viewers" in alone.limits["nss"].why
     assert gold_standard_of("nss", alone) == "gold-standard"
+
+
+def test_another_protocol_has_its_own_bounds(data, tmp_path):
+    """Catches a bound scored by MIT300's rules, and bits that only some bounds have."""
+    bounds = make_bounds(data, out=tmp_path / "bounds", protocol="tuebingen", draws=1)
+    assert "emd" not in bounds.metrics
+    assert "information_gain" in bounds.metrics
+    assert "information_gain" not in bounds.limits
+    shares = {one.key: one for one in relate(bounds.runs["gold-standard-cv"], bounds)}
+    assert shares["information_gain"].lower == "centre-prior-cv"
+    assert shares["information_gain"].share == shares["log_likelihood"].share == pytest.approx(1)
+    assert main(["bounds", "show", str(tmp_path / "bounds"), str(tmp_path / "bounds" / "gold-standard-cv")]) == 0
 
 
 def test_the_command_prints_a_run_among_its_bounds(data, place, tmp_path, capsys):

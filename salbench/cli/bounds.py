@@ -89,8 +89,8 @@ def _bounds_lines(bounds: "Bounds") -> list[str]:
 
 
 def _limit(bounds: "Bounds", key: str) -> str:
-    limit = bounds.limits[key]
-    if limit.law is None:
+    limit = bounds.limits.get(key)
+    if limit is None or limit.law is None:
         return "-"
     return f"{limit.law.limit:.3f}" + (" (by definition)" if limit.known else f" [{limit.low:.3f}, {limit.high:.3f}]")
 
@@ -113,9 +113,13 @@ def _run_lines(run: "Run", bounds: "Bounds", lower: str) -> list[str]:
     from salbench.bounds import relate
     from salbench.cli.text import columns, symbol_of
 
-    table = [["metric", lower, run.manifest["model"]["title"], "% of gold", "gold standard", ""]]
+    table = [["metric", "lower bound", "", run.manifest["model"]["title"], "% of gold", "gold standard", ""]]
     for one in relate(run, bounds, lower=lower):
         share = "-" if one.share is None else f"{one.share:.0%}"
-        low, gold = (bounds.runs[name].mean(one.key) for name in (lower, one.gold))
-        table.append([symbol_of(one.key, run), f"{low:.3f}", f"{one.value:.3f}", share, f"{gold:.3f}", one.gold])
-    return [f"{run.manifest['model']['title']}: per cent of the gold standard's gain over {lower}", "", *columns(table)]
+        low, gold = (f"{bounds.runs[name].mean(one.key):.3f}" for name in (one.lower, one.gold))
+        table.append([symbol_of(one.key, run), low, one.lower, f"{one.value:.3f}", share, gold, one.gold])
+    return [
+        f"{run.manifest['model']['title']}: per cent of the gold standard's gain over the lower bound",
+        "",
+        *columns(table),
+    ]
