@@ -4,18 +4,9 @@ POT imports every array library that it finds, PyTorch among them, unless told n
 second that only EMD should cost. So this module is imported when the first EMD is computed, or early on purpose.
 """
 
-import os
+from salbench.environment import variables_set
 
-_SWITCHES = {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}
-_before = {name: os.environ.get(name) for name in _SWITCHES}
-os.environ.update(_SWITCHES)
-try:
+with variables_set({f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}):
     from ot.lp.emd_wrap import check_result, emd_c
-finally:
-    for _name, _value in _before.items():
-        if _value is None:
-            del os.environ[_name]
-        else:
-            os.environ[_name] = _value
 
 __all__ = ["check_result", "emd_c"]

@@ -5,9 +5,8 @@ Where the system can, a small server imports what workers need, once, beside wha
 """
 
 import multiprocessing
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+
+from salbench.environment import variables_set
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NEEDED = ("salbench.scoring.workers", "salbench.result_file")
@@ -28,21 +27,7 @@ def get_ready(jobs: int, *, emd: bool = False) -> None:
     if jobs > 1 and start_method() == "forkserver":
         from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
 
-        with _one_thread_in_children():
+        # Libraries that read these when they are loaded start no threads; a fork copies none.
+        with variables_set(dict.fromkeys(THREAD_VARIABLES, "1")):
             multiprocessing.set_forkserver_preload([*NEEDED, *([SOLVER] if emd else [])])
             forkserver.ensure_running()
-
-
-@contextmanager
-def _one_thread_in_children() -> Iterator[None]:
-    """Libraries that read these when they are loaded start no threads; a fork copies none."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
