@@ -59,18 +59,19 @@ class SaliencyModel(Protocol):
 class CountsOfOthers(Protocol):
     """How often each pixel was fixated in other images."""
 
-    def __call__(self, *, repeats: bool = False) -> FloatArray:
-        """(height, width) float64: images, or with `repeats` fixations."""
+    def __call__(self, *, repeats: bool | None = None) -> FloatArray:
+        """(height, width) float64: images, or with `repeats` fixations; None: as the protocol counts."""
 
 
 @dataclass(frozen=True)
 class Context:
     """What a baseline made of fixations may use for one stimulus.
 
-    `others()`: in how many other images of the split each pixel of this stimulus's frame was fixated, coordinates
-    scaled to this frame, (height, width) float64; `others(repeats=True)`: by how many of their fixations.
+    `others()`: how often each pixel of this stimulus's frame was fixated in the other images of the split, coordinates
+    scaled to this frame, (height, width) float64: images, or fixations where the protocol counts repeats.
     `some_others(count)`: the fixation map of so many other images, drawn at random, (height, width) bool.
-    `blur`: the protocol's ground-truth blur, fixation map to density.
+    `blur`: the protocol's ground-truth blur, fixation map to density. `density`: the ground-truth map that the protocol
+    makes of these fixations, repeats counted as it counts them, (height, width).
     `fixations`: this stimulus's own fixations; empty unless the model's card says `uses_ground_truth`.
     `rng(key)`: a generator seeded by run seed, stimulus and key.
     """
@@ -78,6 +79,7 @@ class Context:
     others: "CountsOfOthers"
     some_others: Callable[[int], BoolArray]
     blur: Callable[[FixationMap], FloatArray]
+    density: Callable[[Fixations], FloatArray]
     fixations: Fixations
     rng: Callable[[str], np.random.Generator]
 

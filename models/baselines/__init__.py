@@ -104,7 +104,8 @@ class GoldStandard(Baseline):
 
     def predict_stimulus(self, stimulus: Stimulus, context: Context) -> FloatArray:
         """(height, width), at least 0; all zero without fixations."""
-        return context.blur(context.fixations.as_map(stimulus.size))
+        del stimulus
+        return context.density(context.fixations)
 
 
 class Humans(Baseline):
@@ -124,7 +125,7 @@ class Humans(Baseline):
         if len(viewers) < 2:
             return
         for name, own in viewers.items():
-            yield Evaluation(context.blur(context.fixations.without(name).as_map(stimulus.size)), own)
+            yield Evaluation(context.density(context.fixations.without(name)), own)
 
 
 class ViewerGroups(Baseline):
@@ -158,4 +159,4 @@ class ViewerGroups(Baseline):
         for _ in range(self._draws):
             drawn = [viewers[place] for place in rng.permutation(len(viewers))[: 2 * self._viewers]]
             predicting, judging = (Fixations.joined(part) for part in (drawn[: self._viewers], drawn[self._viewers :]))
-            yield Evaluation(context.blur(predicting.as_map(stimulus.size)), judging)
+            yield Evaluation(context.density(predicting), judging)

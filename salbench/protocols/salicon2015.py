@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from salbench.arrays import BoolArray, FixationMap, FloatArray, IntArray, SaliencyMap
 from salbench.errors import ShapeError, UsageError, ValueRangeError
-from salbench.maps import check_sigma, to_float
+from salbench.maps import gaussian_blur, to_float
 from salbench.metrics.inputs import as_map
 from salbench.protocols.protocol import GroundTruth, Protocol, RngOf
 
@@ -50,10 +50,7 @@ def density(fixation_map: FixationMap, sigma: float | None = None) -> FloatArray
     (H, W) to (H, W) float64. The challenge stretches it to [0, 1] afterwards, which CC cannot see.
     Raises UsageError for a sigma that is not positive and finite.
     """
-    check_sigma(sigma)
-    width = SIGMA if sigma is None else sigma
-    blurred: FloatArray = ndimage.gaussian_filter(to_float(np.asarray(fixation_map)), width, mode="reflect")
-    return blurred
+    return gaussian_blur(to_float(np.asarray(fixation_map)), SIGMA if sigma is None else sigma, "reflect")
 
 
 def describe_blur(sigma: float | None) -> str:

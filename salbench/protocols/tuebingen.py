@@ -25,13 +25,11 @@ Deliberate differences:
 
 import math
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 
 import numpy as np
-from scipy import ndimage
 
 from salbench.arrays import FixationMap, FloatArray, IntArray, SaliencyMap
-from salbench.maps import check_sigma, deviations_from_mean, is_flat, resize_to
+from salbench.maps import deviations_from_mean, gaussian_blur, is_flat, resize_to
 from salbench.metrics.inputs import as_map
 from salbench.protocols.protocol import LOG_DENSITY_METRICS, GroundTruth, Protocol, RngOf
 
@@ -39,8 +37,6 @@ SIGMA = 24.0
 """Pixels: the Gaussian of the ground truth."""
 KL_EPSILON = 2.2204e-16
 """The benchmark's regularisation of KL: MATLAB's eps, as its authors wrote it down."""
-LONGEST_MATRIX = 2048
-"""Longest side that is blurred by matrix products; beyond, the matrices would outgrow the map."""
 
 
 def density(fixation_counts: FixationMap, sigma: float | None = None) -> FloatArray:
@@ -48,25 +44,7 @@ def density(fixation_counts: FixationMap, sigma: float | None = None) -> FloatAr
 
     (H, W) to (H, W) float64, not normalised. Raises UsageError for a sigma that is not positive and finite.
     """
-    check_sigma(sigma)
-    counts = np.asarray(fixation_counts, dtype=np.float64)
-    width = SIGMA if sigma is None else sigma
-    if max(counts.shape) > LONGEST_MATRIX:
-        blurred: FloatArray = ndimage.gaussian_filter(counts, width, mode="reflect")
-        return blurred
-    over_rows, over_columns = (_gaussian_matrix(length, width) for length in counts.shape)
-    rows, columns = np.nonzero(counts)
-    if rows.size < min(counts.shape):  # a sum of that many outer products is cheaper than two full products
-        return (over_rows[:, rows] * counts[rows, columns]) @ over_columns[:, columns].T
-    return over_rows @ counts @ over_columns.T
-
-
-@lru_cache(maxsize=8)
-def _gaussian_matrix(length: int, sigma: float) -> FloatArray:
-    """(length, length): the Gaussian along one axis as a matrix; column i is what a point at i becomes."""
-    matrix: FloatArray = ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0, mode="reflect")
-    matrix.flags.writeable = False
-    return matrix
+    return gaussian_blur(np.asarray(fixation_counts, dtype=np.float64), SIGMA if sigma is None else sigma, "reflect")
 
 
 def describe_blur(sigma: float | None) -> str:

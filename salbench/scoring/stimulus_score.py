@@ -197,9 +197,10 @@ class StimulusScorer:
     def _context(self, one: Numbered, fixations: Fixations) -> Context:
         shown = fixations if self.model.card.uses_ground_truth else Fixations.of_one_viewer([], [])
         return Context(
-            others=partial(self.pixels.counts_of_others, one.index),
+            others=partial(self._counts_of_others, one),
             some_others=partial(self._drawn_others, self.pixels, one),
             blur=lambda fixation_map: self.protocol.density(fixation_map, self.blur_sigma),
+            density=lambda fixations: self._made_density(fixations.positions, one.stimulus.size),
             fixations=shown,
             rng=self._rng_of(one),
         )
@@ -237,7 +238,7 @@ class StimulusScorer:
 
     def _prior_density(self, one: Numbered, prior: CentrePriorFit) -> FloatArray:
         """The baseline of a log density: that of the fixations of all other images."""
-        return centre_prior(self.pixels.counts_of_others(one.index, repeats=True), prior)
+        return centre_prior(self._counts_of_others(one, repeats=True), prior)
 
     @cached_property
     def _needed(self) -> set[Truth]:
@@ -254,14 +255,19 @@ class StimulusScorer:
             return replace(truth, other_counts=counts)
         return replace(truth, other_map=self._drawn_others(self._counted, one, count))
 
+    def _counts_of_others(self, one: Numbered, *, repeats: bool | None = None) -> FloatArray:
+        """How often each pixel was fixated in other images, by default as the protocol counts."""
+        return self.pixels.counts_of_others(one.index, repeats=self.protocol.repeats if repeats is None else repeats)
+
+    def _made_density(self, positions: IntArray, size: tuple[int, int]) -> FloatArray:
+        """The continuous ground truth of fixations."""
+        return self.protocol.density(self.protocol.points(positions, size), self.blur_sigma)
+
     def _with_density(self, truth: GroundTruth, stimulus: Stimulus, positions: IntArray) -> GroundTruth:
         """The continuous ground truth; that of a whole stimulus, and what metrics ask of it, are made once on this
         machine.
         """
-
-        def make() -> FloatArray:
-            return self.protocol.density(self.protocol.points(positions, stimulus.size), self.blur_sigma)
-
+        make = partial(self._made_density, positions, stimulus.size)
         repeated = isinstance(self.model, RepeatedModel)
         if stimulus.map_source is not None and not repeated:
             return replace(truth, density=stimulus.map_source())
@@ -314,8 +320,7 @@ class StimulusScorer:
 
     def _baseline_map(self, one: Numbered) -> FloatArray:
         """The centre prior: the blurred fixations of all other images."""
-        counts = self.pixels.counts_of_others(one.index, repeats=self.protocol.repeats)
-        return self.protocol.density(counts, self.blur_sigma)
+        return self.protocol.density(self._counts_of_others(one), self.blur_sigma)
 
     def _rng_of(self, one: Numbered, number: int = 0) -> Callable[[str], np.random.Generator]:
         names = (one.stimulus.id,) if number == 0 else (one.stimulus.id, str(number))

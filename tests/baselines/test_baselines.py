@@ -22,9 +22,10 @@ IMAGE = np.zeros((30, 40, 3), np.uint8)
 
 def context(others: np.ndarray | None = None, fixations: Fixations | None = None) -> Context:
     return Context(
-        others=lambda *, repeats=False: np.zeros((30, 40)) if others is None else others,
+        others=lambda *, repeats=None: np.zeros((30, 40)) if others is None else others,
         some_others=lambda count: np.arange(1200).reshape(30, 40) < count,
         blur=mit_density,
+        density=lambda given: mit_density(given.as_map((30, 40))),
         fixations=fixations if fixations is not None else Fixations.of_one_viewer([], []),
         rng=lambda key: np.random.default_rng(len(key)),
     )
@@ -112,7 +113,7 @@ def test_cross_validated_bounds_are_densities_and_say_how_they_were_fitted(tmp_p
         else:
             gaze = stimuli[0].fixations()
             given = context(np.ones(stimuli[0].size), gaze)
-            given = replace(given, others=lambda *, repeats=False: np.ones(stimuli[0].size))
+            given = replace(given, others=lambda *, repeats=None: np.ones(stimuli[0].size))
             evaluations = list(one.evaluations(stimuli[0], given))
             assert [len(e.fixations) for e in evaluations] == [len(own) for own in gaze.by_viewer().values()]
             maps = [e.saliency_map for e in evaluations]

@@ -50,6 +50,14 @@ def test_the_order_of_stimuli_changes_no_row(tmp_path, protocol):
     assert other.set_index("stimulus").loc[rows["stimulus"]].equals(density.set_index("stimulus"))
 
 
+def test_the_gold_standard_is_the_ground_truth_under_every_protocol(tmp_path):
+    """Catches repeats that count in the ground truth and not in the bound: SIM would not reach 1."""
+    data = make_set(tmp_path / "set", fixations=90)
+    for protocol in ("mit300", "tuebingen"):
+        run = score(data, model="gold-standard", protocol=protocol, metrics=["sim", "cc"], out=tmp_path / protocol)
+        assert run.scores["sim"].to_numpy() == pytest.approx(np.ones(6), abs=1e-12), protocol
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "salbench", "score", *map(str, arguments)]
 
