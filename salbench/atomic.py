@@ -35,9 +35,9 @@ def remove_scratch(path: Path) -> None:
         leftover.unlink(missing_ok=True)
 
 
-def write_text(path: Path, text: str) -> None:
-    """A whole UTF-8 text file, atomically."""
-    with replacing(path) as scratch:
+def write_text(path: Path, text: str, *, durable: bool = True) -> None:
+    """A whole UTF-8 text file, atomically; `durable` as in `replacing`."""
+    with replacing(path, durable=durable) as scratch:
         scratch.write_text(text, encoding="utf-8")
 
 

@@ -135,9 +135,9 @@ class RunFolder:
             self.shards.mkdir(exist_ok=True)
 
     def add(self, rows: Sequence[Row]) -> None:
-        """Store finished rows as one more shard."""
+        """Store finished rows as one more shard. One that a crash of the machine damages is scored again."""
         lines = [json.dumps(asdict(row)) for row in rows]
-        write_text(self.shards / f"{uuid.uuid4().hex}.jsonl", "\n".join(lines) + "\n")
+        write_text(self.shards / f"{uuid.uuid4().hex}.jsonl", "\n".join(lines) + "\n", durable=False)
 
     def rows(self) -> Iterator[Row]:
         """The rows stored so far, shard by shard; a stimulus that was scored twice comes twice, with the same row."""

@@ -11,7 +11,7 @@ from salbench.scoring.randomness import generator
 
 RESAMPLES = 9999
 CONFIDENCE = 0.95
-HELD = 150_000
+HELD = 60_000
 """Resampled values held in memory at a time."""
 ROUNDING = 1e-12
 """Values that differ by less than this share of the largest differ by rounding only."""
