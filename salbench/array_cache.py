@@ -7,13 +7,13 @@ outlives the process. It can be deleted at any time.
 import atexit
 import math
 import os
+import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -32,6 +32,10 @@ SMALL = 1 << 16
 """Bytes up to which a file is quicker read than mapped."""
 CLOSE = 1e-12
 """Relative difference up to which two sums of one array count as equal; NumPy's order of adding is its own."""
+
+
+_OWN = re.compile(r"[0-9a-f]{2}/(\.?[0-9a-f]{64}\.(npy|pixels)(\.[0-9a-f]{8}\.tmp)?)")
+"""Folder and name of a file of the cache, whole or half-written."""
 
 
 @dataclass
@@ -82,9 +86,11 @@ class ArrayCache:
                     excess -= size
 
     def _files(self) -> list[tuple[Path, float, int]]:
-        """Path, time of last use and size of every file."""
+        """Path, time of last use and size of every file of the cache; whatever else lies there is not its own."""
         found = []
         for path in self.folder.glob("??/*"):
+            if not _OWN.fullmatch(f"{path.parent.name}/{path.name}"):
+                continue
             with suppress(OSError):
                 status = path.stat()
                 found.append((path, status.st_mtime, status.st_size))
@@ -105,11 +111,15 @@ class ArrayCache:
 def _load(path: Path) -> FloatArray | None:
     """The array of a file; None where there is none or it is damaged."""
     try:
-        mode: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
-        stored = np.load(path, mmap_mode=mode, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+        return _checked(path)
+    except Exception:  # NumPy's reader raises errors of many kinds for a damaged header
         return None
-    if stored.ndim != 2 or stored.dtype != np.float64 or stored.shape[0] < 3:
+
+
+def _checked(path: Path) -> FloatArray | None:
+    mode: Literal["r"] | None = "r" if path.stat().st_size > SMALL else None
+    stored = np.load(path, mmap_mode=mode, allow_pickle=False)
+    if not isinstance(stored, np.ndarray) or stored.ndim != 2 or stored.dtype != np.float64 or stored.shape[0] < 3:
         return None
     array: FloatArray = np.asarray(stored)[:-2]
     array.flags.writeable = False
@@ -120,14 +130,36 @@ def _load(path: Path) -> FloatArray | None:
 def open_cache() -> ArrayCache:
     """The cache of this machine. UsageError for a limit that is no number.
 
-    A folder that cannot be written is replaced by one that ends with the process.
+    Where there is no folder that can be written, one that ends with the process, in which no array is kept.
     """
     limit = _limit()
-    named = os.environ.get(FOLDER_VARIABLE)
-    folder = Path(named) if named else platformdirs.user_cache_path("salbench", appauthor=False)
-    if named == "" or not _writable(folder):
-        folder = _passing_folder()
+    folder = _named_folder()
+    if folder is None or not _writable(folder):
+        return passing_cache()
     return ArrayCache(folder.resolve(), limit)
+
+
+def passing_cache() -> ArrayCache:
+    """A cache in a folder that is removed when this process ends; it keeps no array."""
+    global _passing  # noqa: PLW0603 - a process has one such folder
+    if _passing is None or not _passing.is_dir():
+        _passing = Path(tempfile.mkdtemp(prefix="salbench-"))
+        atexit.register(shutil.rmtree, _passing, ignore_errors=True)
+    return ArrayCache(_passing.resolve(), 0)
+
+
+_passing: Path | None = None
+
+
+def _named_folder() -> Path | None:
+    """The folder that the environment names, or the platform's; None where it names none or nobody has a home."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named == "":
+        return None
+    try:
+        return Path(named).expanduser() if named else platformdirs.user_cache_path("salbench", appauthor=False)
+    except RuntimeError:
+        return None
 
 
 def _limit() -> int:
@@ -148,11 +180,3 @@ def _writable(folder: Path) -> bool:
             return True
     except OSError:
         return False
-
-
-@cache
-def _passing_folder() -> Path:
-    """A folder that is removed when this process ends."""
-    folder = Path(tempfile.mkdtemp(prefix="salbench-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder

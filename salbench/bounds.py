@@ -32,8 +32,10 @@ LOWER = ("chance", "shuffled", "centre-prior", "centre-prior-cv")
 UPPER = ("humans", "gold-standard-cv", "gold-standard")
 GROUPS = "viewer-groups"
 LIMIT = "limit.json"
-EXPONENTS = (-3.0, -0.05)
+EXPONENTS = (-3.0, -0.1)
 """Where a power law's exponent is looked for; performance settles, so it is below zero."""
+AT_END = 0.02
+"""An exponent this close to an end of that is none: the points do not bend as a power law does."""
 FEWEST_SIZES = 4
 """A law of three numbers needs more than three points."""
 MOST_SIZES = 12
@@ -124,6 +126,7 @@ def make_bounds(
     draws: int = 3,
     jobs: int = 1,
     seed: int = 0,
+    overwrite: bool = False,
     progress: Progress | None = None,
 ) -> Bounds:
     """Score every bound on a split, each into a run folder below `out`, and fit the limits.
@@ -137,23 +140,30 @@ def make_bounds(
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     place = Path(out)
     stimuli = listed(opened, opened.default_split if split is None else split)
-    viewers = _viewers(stimuli)
+    counts = _viewer_counts(stimuli)
     shared: dict[str, Any] = {
         "split": split,
         "protocol": protocol,
         "blur_sigma": blur_sigma,
         "jobs": jobs,
         "seed": seed,
+        "overwrite": overwrite,
         "progress": listener,
     }
-    names = [*LOWER, *(name for name in UPPER if viewers >= 2 or name == "gold-standard")]
-    if viewers < 2:
+    names = [*LOWER, *(name for name in UPPER if max(counts, default=0) >= 2 or name == "gold-standard")]
+    if len(names) < len(LOWER) + len(UPPER):
         listener.note("no image has two viewers: without humans, gold-standard-cv and the limit of many viewers")
     runs = {}
     for name in names:
         listener.note(f"bound: {name}")
-        runs[name] = score(opened, model=name, out=place / name, **shared)
-    sizes = group_sizes(viewers)
+        try:
+            runs[name] = score(opened, model=name, out=place / name, **shared)
+        except DataError as error:
+            if not name.endswith("-cv"):
+                raise
+            listener.note(f"without {name}: {error}")
+    # So many that nearly every image has them: those without have no value for a group.
+    sizes = group_sizes(int(np.quantile(counts, 0.1, method="lower")) if counts else 0)
     groups = []
     for size in sizes:
         listener.note(f"bound: {size} viewers predict {size} others")
@@ -180,13 +190,15 @@ def open_bounds(place: PathLike) -> Bounds:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise RunError(f"{folder / LIMIT}: is not as `salbench bounds make` writes it ({error!r})") from error
     names = [name for name in (*LOWER, *UPPER) if (folder / name).is_dir()]
+    missing = [name for name in (*LOWER, "gold-standard") if name not in names and not name.endswith("-cv")]
+    if missing:
+        raise RunError(f"{folder}: the bound {missing[0]} is gone; make it again with `salbench bounds make`")
     return Bounds({name: open_run(folder / name) for name in names}, sizes, limits)
 
 
-def _viewers(stimuli: Sequence[Stimulus]) -> int:
-    """How many viewers nearly every image has: the tenth percentile."""
-    counts = [count for stimulus in stimuli if (count := _viewers_of(stimulus)) > 0]
-    return int(np.quantile(counts, 0.1, method="lower")) if counts else 0
+def _viewer_counts(stimuli: Sequence[Stimulus]) -> list[int]:
+    """How many viewers each image has; images without fixations are left out."""
+    return [count for stimulus in stimuli if (count := _viewers_of(stimulus)) > 0]
 
 
 def _viewers_of(stimulus: Stimulus) -> int:
@@ -205,8 +217,15 @@ def group_sizes(viewers: int) -> list[int]:
 
 
 def _known_limit(key: str, gold: Run) -> float | None:
-    """Where a metric ends that compares maps: at the ground truth against itself."""
-    return gold.mean(key) if Truth.DENSITY in METRICS[key].needs else None
+    """Where a metric ends that compares maps: at a map against itself.
+
+    The gold standard tells, unless the data set has ground-truth maps of its own, which viewers' maps do not have.
+    """
+    if Truth.DENSITY not in METRICS[key].needs:
+        return None
+    if "maps" in gold.manifest["inputs"]:
+        return 1.0 if METRICS[key].higher_is_better else 0.0
+    return gold.mean(key)
 
 
 def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: int, known: float | None) -> Limit:
@@ -221,14 +240,21 @@ def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: 
     law = fit_power_law(sizes, means.tolist(), known)
     if known is not None:
         return Limit(tuple(means.tolist()), law, known=True)
+    if min(abs(law.exponent - end) for end in EXPONENTS) < AT_END:
+        return Limit(tuple(means.tolist()), None, why=f"the means of {key} do not follow a power law")
     rng = generator(seed, "limit", key)
     again = [
         fit_power_law(sizes, table[:, rng.integers(0, table.shape[1], table.shape[1])].mean(axis=1).tolist()).limit
         for _ in range(RESAMPLES)
     ]
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(again, [tail, 1 - tail])
+    low, high = np.clip(np.quantile(again, [tail, 1 - tail]), *_range(key))
     return Limit(tuple(means.tolist()), law, float(low), float(high))
+
+
+def _range(key: str) -> tuple[float, float]:
+    """Between what a metric lies: an area under a curve between 0 and 1."""
+    return (0.0, 1.0) if key.startswith("auc_") else (-np.inf, np.inf)
 
 
 def _as_json(limit: Limit) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from salbench.scoring.fixated_pixels import no_fixations, read_fixations
 from salbench.scoring.preload import get_ready
 from salbench.scoring.runner import check_jobs
 from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, run_chunks
+from salbench.scoring.workers import Chunk, Failure, one_thread, run_chunks
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,8 @@ def _scorer(
 ) -> StimulusScorer:
     if with_fixations:
         pixels = read_fixations(stimuli, progress, open_cache(), MIT300).pixels
-        source = source.fitted(stimuli, progress)
+        with one_thread():
+            source = source.fitted(stimuli, progress)
     else:
         pixels = no_fixations(stimuli)
     return StimulusScorer(pixels, source, MIT300.key, (), blur_sigma, seed)

@@ -1,6 +1,7 @@
 """Bounds: the power law, the groups of viewers, and per cents that only compare what compares."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from salbench.bounds import (
     LIMIT,
     LOWER,
     UPPER,
+    _limit,
     fit_power_law,
     gold_standard_of,
     group_sizes,
@@ -123,9 +125,11 @@ def test_more_viewers_predict_better_and_the_limit_is_above_them(place):
     for key in ("cc", "nss", "sim"):
         limit = bounds.limits[key]
         assert list(limit.means) == sorted(limit.means), key
-        assert limit.law is not None
-        assert limit.law.limit > limit.means[-1], key
-    assert bounds.limits["nss"].low <= bounds.limits["nss"].law.limit <= bounds.limits["nss"].high
+        if limit.law is not None:
+            assert limit.law.limit > limit.means[-1], key
+    fitted = [limit for limit in bounds.limits.values() if limit.law is not None and not limit.known]
+    assert fitted
+    assert all(limit.low <= limit.law.limit <= limit.high for limit in fitted)
 
 
 def test_metrics_of_maps_end_at_a_map_against_itself(place):
@@ -191,6 +195,50 @@ def test_runs_that_do_not_compare_are_refused(data, place, tmp_path):
         list(relate(other, bounds))
     with pytest.raises(UsageError, match="no bound"):
         list(relate(score(data, model="centre", metrics=["nss"], out=tmp_path / "centre"), bounds, lower="nothing"))
+
+
+def test_means_that_do_not_bend_have_no_limit(place, monkeypatch):
+    """Catches an interval of AUCs up to 2.8: a straight line has no end."""
+    sizes, images = [1, 2, 3, 4], np.random.default_rng(0).normal(0, 0.01, 30)
+    straight = _limit("nss", sizes, [images + 0.1 * n for n in sizes], 0, None)
+    assert straight.law is None
+    assert "power law" in straight.why
+    bent = _limit("auc_judd", sizes, [images + 0.99 - 0.4 * n**-0.8 for n in sizes], 0, None)
+    assert bent.law is not None
+    assert 0 <= bent.low <= bent.high <= 1
+
+
+def test_a_data_set_with_its_own_maps_ends_at_a_perfect_score(data, tmp_path):
+    """Catches the limit of viewers' maps taken from ground truth of another make."""
+    shutil.copytree(data, tmp_path / "set")
+    (tmp_path / "set" / "maps").mkdir()
+    for stimulus in open_folder(data).stimuli():
+        blurred = mit_density(stimulus.fixation_map(), sigma=9.0)
+        Image.fromarray(np.uint8(255 * blurred / blurred.max())).save(tmp_path / "set" / "maps" / f"{stimulus.id}.png")
+    bounds = make_bounds(tmp_path / "set", out=tmp_path / "bounds", draws=1)
+    assert bounds.runs["gold-standard"].mean("cc") < 0.999
+    assert [bounds.limits[key].law.limit for key in ("cc", "sim", "kl_divergence", "emd")] == [1.0, 1.0, 0.0, 0.0]
+
+
+def test_some_images_with_one_viewer_leave_the_others_their_bounds(tmp_path):
+    root = make_gaze(tmp_path / "set", count=5)
+    (root / "fixations" / "s0.csv").write_text("x,y,viewer\n5,5,1\n9,9,1\n")
+    bounds = make_bounds(root, out=tmp_path / "bounds", draws=1)
+    assert list(bounds.runs) == [*LOWER, *UPPER]
+    assert bounds.sizes == ()
+
+
+def test_one_image_has_the_bounds_that_need_no_other(tmp_path):
+    bounds = make_bounds(make_gaze(tmp_path / "set", count=1), out=tmp_path / "bounds", draws=1)
+    assert "centre-prior-cv" not in bounds.runs
+    assert "humans" in bounds.runs
+
+
+def test_a_bound_that_is_gone_is_named(place, tmp_path, capsys):
+    shutil.copytree(place, tmp_path / "bounds")
+    shutil.rmtree(tmp_path / "bounds" / "chance")
+    assert main(["bounds", "show", str(tmp_path / "bounds")]) == 1
+    assert "chance is gone" in capsys.readouterr().err
 
 
 def test_without_viewers_the_other_bounds_are_made(tmp_path):

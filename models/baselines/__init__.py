@@ -10,6 +10,7 @@ import numpy as np
 
 from salbench.arrays import FloatArray, RGBImage
 from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.errors import UsageError
 from salbench.models import Context, Evaluation, ModelCard
 from salbench.progress import Progress
 from salbench_models.baselines.baseline import Baseline
@@ -149,6 +150,8 @@ class ViewerGroups(Baseline):
     def use(self, parameters: Mapping[str, float]) -> None:
         """`viewers` in each of the two groups, and how many `draws` of them."""
         self._viewers, self._draws = int(parameters["viewers"]), int(parameters["draws"])
+        if self._viewers < 1 or self._draws < 1:
+            raise UsageError(f"viewers and draws are {self._viewers} and {self._draws}; wanted: at least 1 each")
 
     def evaluations(self, stimulus: Stimulus, context: Context) -> Iterator[Evaluation]:
         """One evaluation a draw; none where the image has too few viewers for two groups."""

@@ -1,7 +1,9 @@
 """The command line: parse, call one library function, print. Errors become one line and an exit code."""
 
+import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 import click
 
@@ -37,7 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """The console script."""
+    signal.signal(signal.SIGTERM, _leave)
     sys.exit(main())
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """A scheduler's or a `timeout`'s wish to end, as an exit that cleans up behind itself."""
+    del frame
+    sys.exit(128 + number)
 
 
 def _fail(text: str, code: int) -> int:

@@ -25,6 +25,7 @@ def bounds() -> None:
 )
 @click.option("--draws", type=click.IntRange(min=1), default=3, show_default=True, help="Draws of viewers an image.")
 @run_options(device=False)
+@click.option("--overwrite", is_flag=True, help="Score anew where the folder holds bounds.")
 @click.option("--out", "-o", required=True, type=ANY_PATH, metavar="DIR", help="Folder for the bounds' runs.")
 def make(**options: Any) -> int:
     """Score every bound on a split and fit the limit for infinitely many viewers.

@@ -133,7 +133,10 @@ class Stimulus:
 
 
 class LazyStimuli(Sequence[Stimulus]):
-    """Stimuli that are made each time they are looked at, so that a large split costs little memory."""
+    """Stimuli that are made each time they are looked at, so that a large split costs little memory.
+
+    Two of them are one where their ids are the same.
+    """
 
     def __init__(self, count: int, make: Callable[[int], Stimulus]) -> None:
         """`make`: from a place in the split, 0 to count - 1, to its stimulus."""
@@ -153,3 +156,13 @@ class LazyStimuli(Sequence[Stimulus]):
         if isinstance(place, slice):
             return [self._make(one) for one in self._places[place]]
         return self._make(self._places[place])
+
+    def __contains__(self, stimulus: object) -> bool:
+        return isinstance(stimulus, Stimulus) and any(one.id == stimulus.id for one in self)
+
+    def index(self, stimulus: Stimulus, start: int = 0, stop: int | None = None) -> int:
+        """The place of a stimulus. ValueError where it is not in the split."""
+        for place in self._places[start:stop]:
+            if self._make(place).id == stimulus.id:
+                return place
+        raise ValueError(f"{stimulus.id!r} is not in the split")

@@ -4,8 +4,8 @@ The pixels lie in a file that every process maps: memory does not grow with the 
 """
 
 import hashlib
-import os
-import tempfile
+import secrets
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 
-from salbench.array_cache import FOLDER_VARIABLE, ArrayCache
+from salbench.array_cache import FOLDER_VARIABLE, ArrayCache, passing_cache
 from salbench.arrays import BoolArray, FloatArray, IntArray
 from salbench.datasets.stimulus import Fixations, Stimulus
-from salbench.errors import DataError
+from salbench.errors import DataError, RunError
 from salbench.progress import Progress
 from salbench.protocols.protocol import Protocol, every_position, middle_rescaled
 
@@ -74,11 +74,20 @@ class FixatedPixels:
         others: IntArray = readable[readable != index]
         return others
 
+    def prepare(self) -> None:
+        """Map the file: from then on it may be removed. RunError where it is gone already."""
+        _ = self._records
+
     @cached_property
     def _records(self) -> Pixels:
-        if self.file is None or self.file.stat().st_size == 0:  # an empty file cannot be mapped
+        if self.file is None:
             return np.zeros(0, PIXEL)
-        return np.memmap(self.file, PIXEL, mode="r")
+        try:
+            if self.file.stat().st_size == 0:  # an empty file cannot be mapped
+                return np.zeros(0, PIXEL)
+            return np.memmap(self.file, PIXEL, mode="r")
+        except OSError as error:
+            raise RunError(f"{self.file} is gone ({error}); run the same command again") from error
 
     def counts_of_others(self, index: int, *, repeats: bool = False) -> FloatArray:
         """How many other images were fixated at each pixel of stimulus `index`: (height, width) float64.
@@ -197,7 +206,7 @@ class _Table:
     def add(self, stimulus: Stimulus, positions: IntArray | None) -> None:
         """The next stimulus; None where its fixations could not be read."""
         records = np.zeros(0, PIXEL) if positions is None else _records(positions, stimulus.size)
-        with _disk_errors(self.cache):
+        with _disk_errors():
             self.file.write(records.tobytes())
         self.names.append(stimulus.id)
         self.sizes.append(stimulus.size)
@@ -207,15 +216,27 @@ class _Table:
     def finish(self, digest: str, protocol: Protocol) -> FixatedPixels:
         """Give the file the name that its content has earned."""
         key = hashlib.sha256(f"fixated pixels\0{self.rule}\0{digest}".encode()).hexdigest()
-        path = self.cache.path(key, ".pixels")
-        with _disk_errors(self.cache):
+        with _disk_errors():
             self.file.close()
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.path.replace(path)
+        path = _placed(self.path, self.cache.path(key, ".pixels"))
         ends = np.concatenate([[0], np.cumsum(self.counts, dtype=np.int64)])
         sizes = np.array(self.sizes, dtype=np.int64).reshape(-1, 2)
         by_name = np.array(sorted(range(len(self.names)), key=self.names.__getitem__), dtype=np.int64)
-        return FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), by_name, path, protocol.rescaled)
+        pixels = FixatedPixels(sizes, ends, np.array(self.readable, dtype=np.bool_), by_name, path, protocol.rescaled)
+        pixels.prepare()
+        return pixels
+
+
+def _placed(scratch: Path, path: Path) -> Path:
+    """Where the file is now: at its place in the cache, or, where another user owns that, in a passing folder."""
+    for place in (path, passing_cache().folder / path.name):
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(scratch, place)
+        except OSError:
+            continue
+        return place
+    raise DataError(f"{path}: cannot be written; name another folder in {FOLDER_VARIABLE}")
 
 
 @contextmanager
@@ -223,10 +244,7 @@ def _tables(rules: Sequence[str], cache: ArrayCache) -> Iterator[list[_Table]]:
     """Tables whose files are gone where they are not finished."""
     tables: list[_Table] = []
     try:
-        for rule in rules:
-            with _disk_errors(cache):
-                handle, name = tempfile.mkstemp(prefix=".pixels-", suffix=".tmp", dir=cache.folder)
-            tables.append(_Table(os.fdopen(handle, "wb"), Path(name), rule, cache))
+        tables.extend(_Table(*_scratch_file(cache), rule, cache) for rule in rules)
         yield tables
     finally:
         for table in tables:
@@ -235,14 +253,26 @@ def _tables(rules: Sequence[str], cache: ArrayCache) -> Iterator[list[_Table]]:
             table.path.unlink(missing_ok=True)
 
 
+def _scratch_file(cache: ArrayCache) -> tuple[IO[bytes], Path]:
+    """A new file that the cache knows as half-written; in the passing folder where its own cannot be written."""
+    for place in (cache, passing_cache()):
+        name = secrets.token_hex(32)
+        path = place.path(name, ".pixels").with_name(f".{name}.pixels.{secrets.token_hex(4)}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return path.open("xb"), path
+        except OSError:
+            continue
+    raise DataError(f"{cache.folder}: cannot be written; name another folder in {FOLDER_VARIABLE}")
+
+
 @contextmanager
-def _disk_errors(cache: ArrayCache) -> Iterator[None]:
+def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(
-            f"{cache.folder}: cannot be written ({error}); name another folder in {FOLDER_VARIABLE}"
-        ) from error
+        text = f"the disk takes no more fixations ({error}); name another folder in {FOLDER_VARIABLE}"
+        raise DataError(text) from error
 
 
 def _records(positions: IntArray, size: tuple[int, int]) -> Pixels:

@@ -5,6 +5,9 @@ Where the system can, a small server imports what workers need, once, beside wha
 """
 
 import multiprocessing
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from salbench.environment import variables_set
 
@@ -14,9 +17,12 @@ NEEDED = ("salbench.scoring.workers", "salbench.result_file")
 SOLVER = "salbench.metrics.pot"
 
 
+_method: str | None = None
+
+
 def start_method() -> str:
-    """How workers are started on this system."""
-    return "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+    """How workers are started: as forks of the server, or anew where the system has none or could not start it."""
+    return _method or ("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
 
 
 def get_ready(jobs: int, *, emd: bool = False) -> None:
@@ -24,10 +30,30 @@ def get_ready(jobs: int, *, emd: bool = False) -> None:
 
     `emd`: whether EMD will be computed, whose solver takes long to import.
     """
-    if jobs > 1 and start_method() == "forkserver":
-        from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
+    global _method  # noqa: PLW0603 - a process has one server
+    if jobs < 2 or start_method() != "forkserver":
+        return
+    from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
 
-        # Libraries that read these when they are loaded start no threads; a fork copies none.
-        with variables_set(dict.fromkeys(THREAD_VARIABLES, "1")):
-            multiprocessing.set_forkserver_preload([*NEEDED, *([SOLVER] if emd else [])])
+    # Libraries that read these when they are loaded start no threads; a fork copies none.
+    with variables_set(dict.fromkeys(THREAD_VARIABLES, "1")), interrupts_held_back():
+        multiprocessing.set_forkserver_preload([*NEEDED, *([SOLVER] if emd else [])])
+        try:
             forkserver.ensure_running()
+        except OSError:  # its socket's path can be too long for the system, as below a long TMPDIR
+            _method = "spawn"
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Ctrl-C reaches every process of the terminal; one that is started meanwhile inherits the block, stays quiet, and
+    leaves with its driver.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

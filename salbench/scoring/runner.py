@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from salbench.array_cache import open_cache
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
-from salbench.densities import fit_centre_prior
+from salbench.densities import CentrePriorFit, fit_centre_prior
 from salbench.errors import DataError, RunError, UsageError
 from salbench.maps import check_sigma
 from salbench.models import Model, ModelCard
@@ -29,7 +30,7 @@ from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, run_chunks
+from salbench.scoring.workers import Chunk, Failure, one_thread, run_chunks
 
 
 def score(
@@ -88,9 +89,10 @@ def score(
     cache = open_cache()
     cache.trim()
     recorded = read_fixations(stimuli, listener, cache, rules)
-    source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
+    with one_thread():
+        source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
+        prior = _prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
     loaded = source.load()
-    prior = fit_centre_prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
     manifest = describe_run(
         model=loaded,
         source=source,
@@ -191,6 +193,15 @@ def _source(
     return ModelSource(given=model)
 
 
+def _prior(stimuli: Sequence[Stimulus], progress: Progress) -> CentrePriorFit:
+    try:
+        return fit_centre_prior(stimuli, progress)
+    except DataError as error:
+        raise DataError(
+            f"the density that log densities are measured against: {error}; leave out what needs it with --metrics"
+        ) from error
+
+
 def check_maps(maps: MapChoice, card: ModelCard) -> None:
     """UsageError for a choice of maps that there is not, or that the model leaves no room for."""
     if maps not in MAP_CHOICES:
@@ -221,10 +232,13 @@ def check_jobs(model: str | Model | None, jobs: int) -> None:
 
 
 def listed(dataset: Dataset, split: str) -> Sequence[Stimulus]:
-    """The stimuli of a split. DataError where there is none."""
+    """The stimuli of a split. DataError where there is none, or one comes twice."""
     stimuli = dataset.stimuli(split)
     if not stimuli:
         raise DataError(f"{dataset.key}: the split {split} has no stimulus")
+    twice = [name for name, count in Counter(stimulus.id for stimulus in stimuli).items() if count > 1]
+    if twice:
+        raise DataError(f"{dataset.key}: the split {split} lists {twice[0]!r} more than once")
     return stimuli
 
 

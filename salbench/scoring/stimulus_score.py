@@ -28,6 +28,9 @@ from salbench.result_file import open_predictions
 from salbench.scoring.fixated_pixels import FixatedPixels
 from salbench.scoring.randomness import generator
 
+RECIPE = 1
+"""To be raised where what is kept in the cache is made in another way."""
+
 
 @dataclass(frozen=True)
 class ModelSource:
@@ -50,7 +53,8 @@ class ModelSource:
         """The model, ready to predict. DataError where a plugin's constructor raises anything but a SalbenchError."""
         model = self._made()
         if self.parameters is not None and isinstance(model, FittedModel):
-            model.use(self.parameters)
+            with _plugin_errors(model.card.name):
+                model.use(self.parameters)
         return model
 
     def fitted(self, stimuli: Sequence[Stimulus], progress: Progress) -> "ModelSource":
@@ -59,14 +63,14 @@ class ModelSource:
         if not isinstance(model, FittedModel):
             return self
         with _plugin_errors(model.card.name):
-            return replace(self, parameters=dict(model.fit(stimuli, progress)))
+            return replace(self, parameters=_as_numbers(model.fit(stimuli, progress)))
 
     def with_parameters(self, parameters: Mapping[str, float]) -> "ModelSource":
         """The same source with parameters found elsewhere. UsageError for a model that has none."""
         model = self.load()
         if not isinstance(model, FittedModel):
             raise UsageError(f"{model.card.name} has no parameters that are fitted on a split")
-        return replace(self, parameters=dict(parameters))
+        return replace(self, parameters=_as_numbers(parameters))
 
     def _made(self) -> Model:
         if self.given is not None:
@@ -142,7 +146,12 @@ class StimulusScorer:
         return self._model
 
     def prepare(self) -> None:
-        """Load the model with all its weights. A model that cannot be loaded ends the run before any row is made."""
+        """Load the model with all its weights, and map what was fixated. What cannot be had ends the run before any row
+        is made.
+        """
+        self.pixels.prepare()
+        if self.counted is not None:
+            self.counted.prepare()
         model = self.model
         if isinstance(model, LazyModel):
             with _plugin_errors(model.card.name):
@@ -198,7 +207,7 @@ class StimulusScorer:
         shown = fixations if self.model.card.uses_ground_truth else Fixations.of_one_viewer([], [])
         return Context(
             others=partial(self._counts_of_others, one),
-            some_others=partial(self._drawn_others, self.pixels, one),
+            some_others=partial(self._drawn_others, self.pixels, one, purpose="some others"),
             blur=lambda fixation_map: self.protocol.density(fixation_map, self.blur_sigma),
             density=lambda fixations: self._made_density(fixations.positions, one.stimulus.size),
             fixations=shown,
@@ -298,7 +307,7 @@ class StimulusScorer:
 
     def _key(self, what: str, source: str, pixels: IntArray | None = None) -> str:
         """What something made of fixations depends on, as the name of a file. The order of fixations does not count."""
-        recipe = (what, __version__, self.protocol_key, repr(self.blur_sigma), source)
+        recipe = (what, __version__, str(RECIPE), self.protocol_key, repr(self.blur_sigma), source)
         whole = hashlib.sha256("\0".join(recipe).encode())
         if pixels is not None:
             whole.update(np.sort(pixels).astype("<i8").tobytes())
@@ -312,10 +321,12 @@ class StimulusScorer:
             )
         return self.pixels if self.counted is None else self.counted
 
-    def _drawn_others(self, pixels: FixatedPixels, one: Numbered, count: int) -> BoolArray:
+    def _drawn_others(
+        self, pixels: FixatedPixels, one: Numbered, count: int, purpose: str = "other images"
+    ) -> BoolArray:
         """The union of the fixations of some other images, drawn at random; of all if there are fewer."""
         others = pixels.others_of(one.index)
-        drawn = self._rng_of(one)("other images").choice(others, size=min(count, others.size), replace=False)
+        drawn = self._rng_of(one)(purpose).choice(others, size=min(count, others.size), replace=False)
         return pixels.union(drawn.tolist(), one.stimulus.size)
 
     def _baseline_map(self, one: Numbered) -> FloatArray:
@@ -325,6 +336,15 @@ class StimulusScorer:
     def _rng_of(self, one: Numbered, number: int = 0) -> Callable[[str], np.random.Generator]:
         names = (one.stimulus.id,) if number == 0 else (one.stimulus.id, str(number))
         return lambda key: generator(self.seed, *names, key)
+
+
+def _as_numbers(parameters: Mapping[str, float]) -> dict[str, float]:
+    """Parameters as a run stores them. UsageError for one that is no finite number."""
+    numbers = {str(name): float(value) for name, value in parameters.items()}
+    wrong = [name for name, value in numbers.items() if not np.isfinite(value)]
+    if wrong:
+        raise UsageError(f"the parameter {wrong[0]} is {numbers[wrong[0]]}; wanted: a finite number")
+    return numbers
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import ctypes
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -15,14 +16,14 @@ from typing import Protocol
 import cv2
 from threadpoolctl import threadpool_limits
 
-from salbench.errors import RunError, SalbenchError
-from salbench.scoring.preload import THREAD_VARIABLES, get_ready, start_method
+from salbench.errors import RunError, SalbenchError, UsageError
+from salbench.scoring.preload import THREAD_VARIABLES, get_ready, interrupts_held_back, start_method
 from salbench.scoring.stimulus_score import Numbered
 
 CHUNK = 8
 """Stimuli that a worker finishes before it stores their results: what a kill can cost, per worker."""
 
-KEPT_BYTES = 1 << 27
+KEPT_BYTES = 1 << 25
 """Freed memory that a worker keeps for its next arrays, and the size of arrays that are not worth keeping."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
@@ -60,22 +61,31 @@ def run_chunks(work: ChunkWork, stimuli: Iterable[Numbered], jobs: int) -> Itera
             yield from _as_finished(pool, chunks, window=4 * jobs)
         except BrokenProcessPool as error:
             raise RunError(
-                "a worker process died, perhaps for lack of memory; nothing that was finished is lost: "
-                "run the same command again, with fewer --jobs"
+                "a worker process died, perhaps for lack of memory; nothing that was finished is lost: run the same "
+                'command again, with fewer --jobs. A script needs the guard `if __name__ == "__main__":` for workers'
             ) from error
+        except pickle.PicklingError as error:
+            raise UsageError(f"the stimuli cannot be sent to worker processes ({error}); use jobs=1") from error
 
 
 def _in_this_process(work: ChunkWork, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, list[Failure]]]:
     work.prepare()
     for chunk in chunks:
-        threads = cv2.getNumThreads()
-        cv2.setNumThreads(1)
-        try:
-            with threadpool_limits(1):
-                failures = work(chunk)
-        finally:
-            cv2.setNumThreads(threads)
+        with one_thread():
+            failures = work(chunk)
         yield chunk, failures
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Arithmetic of the block on one thread, so that sums do not depend on how many there are."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(threads)
 
 
 @contextmanager
@@ -99,25 +109,12 @@ def _as_finished(
     running: dict[Future[list[Failure]], Chunk] = {}
     while True:
         for chunk in islice(chunks, window - len(running)):
-            with _interrupts_held_back():
+            with interrupts_held_back():
                 running[pool.submit(_do_chunk, chunk)] = chunk
         if not running:
             return
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             yield running.pop(future), future.result()
-
-
-@contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Ctrl-C reaches every process of the terminal; a worker started meanwhile inherits the block and stays quiet."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(work: ChunkWork, environment: dict[str, str]) -> None:
@@ -127,6 +124,7 @@ def _start_worker(work: ChunkWork, environment: dict[str, str]) -> None:
     # The server that this is a fork of may be older than the driver's variables. One thread is for libraries that are
     # loaded later, such as PyTorch's OpenMP; those loaded already are limited below.
     _keep_freed_memory()
+    os.environ.clear()
     os.environ.update(environment | dict.fromkeys(THREAD_VARIABLES, "1"))
     _work = work
     try:
@@ -144,8 +142,9 @@ def _keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError, TypeError):
         adjust = ctypes.CDLL(None).mallopt
-        for parameter, size in ((_MMAP_THRESHOLD, KEPT_BYTES), (_TRIM_THRESHOLD, KEPT_BYTES)):
-            adjust(ctypes.c_int(parameter), ctypes.c_int(size))
+        # Older versions refuse so high a first one, and the second alone would do harm.
+        if adjust(ctypes.c_int(_MMAP_THRESHOLD), ctypes.c_int(KEPT_BYTES)):
+            adjust(ctypes.c_int(_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES))
 
 
 def _leave_with_driver() -> None:

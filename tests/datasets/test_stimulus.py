@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
 
 
 def test_a_fixation_belongs_to_the_pixel_whose_middle_is_nearest_and_halves_go_up():
@@ -46,3 +46,24 @@ def test_a_stimulus_without_a_fixation_source_has_no_fixations():
     stimulus = Stimulus("a", (2, 3), lambda: np.zeros((2, 3, 3), np.uint8))
     assert len(stimulus.fixations()) == 0
     assert not stimulus.fixation_map().any()
+
+
+def test_lazy_stimuli_are_a_sequence():
+    """Catches places that run off an end, and stimuli that are not found again because each look makes a new one."""
+    made = []
+
+    def make(place: int) -> Stimulus:
+        made.append(place)
+        return Stimulus(f"s{place}", (2, 2), lambda: np.zeros((2, 2, 3), np.uint8))
+
+    stimuli = LazyStimuli(4, make)
+    assert not made
+    assert [one.id for one in stimuli] == ["s0", "s1", "s2", "s3"]
+    assert (stimuli[-1].id, [one.id for one in stimuli[1::2]]) == ("s3", ["s1", "s3"])
+    assert stimuli[2] in stimuli
+    assert stimuli.index(stimuli[2]) == 2
+    assert make(9) not in stimuli
+    with pytest.raises(IndexError):
+        stimuli[4]
+    with pytest.raises(ValueError, match="s9"):
+        stimuli.index(make(9))

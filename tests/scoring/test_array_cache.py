@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import time
 from pathlib import Path
 
@@ -44,7 +45,9 @@ def test_a_row_of_one_number_is_kept_too(cache):
     assert cache.get(KEY, refuse).tolist() == [[3.0]]
 
 
-@pytest.mark.parametrize("damage", ["cut", "zeros", "bits", "empty", "pickle", "text", "flat"])
+@pytest.mark.parametrize(
+    "damage", ["cut", "zeros", "bits", "empty", "pickle", "text", "flat", "header", "narrow", "archive"]
+)
 def test_a_damaged_file_is_made_anew(cache, damage):
     """Catches a cache that trusts a file's header: after a power cut a file may be full of zeros."""
     cache.get(KEY, ARRAY.copy)
@@ -55,11 +58,17 @@ def test_a_damaged_file_is_made_anew(cache, damage):
         "bits": whole[:200] + bytes([whole[200] ^ 1, *[whole[i] ^ 255 for i in range(201, 208)]]) + whole[208:],
         "empty": b"",
         "text": b"no array",
+        "header": whole.replace(b")", b"(", 1),
     }.get(damage)
     if content is not None:
         path.write_bytes(content)
     elif damage == "flat":
         np.save(path, np.ones(3))
+    elif damage == "narrow":
+        np.save(path, np.ones((5, 0)))
+    elif damage == "archive":
+        np.savez(path.with_suffix(""), np.ones(3))
+        path.with_suffix(".npz").replace(path)
     else:
         np.save(path, np.array([{}], dtype=object), allow_pickle=True)
     assert np.array_equal(cache.get(KEY, ARRAY.copy), ARRAY)
@@ -85,8 +94,13 @@ def test_only_what_was_long_unused_makes_room(tmp_path):
         cache.get(key, ARRAY.copy)
         then = time.time() - age * KEPT_SECONDS
         os.utime(cache.path(key, ".npy"), (then, then))
-    scratch = cache.path(keys[0], ".npy").with_name(".left.tmp")
+    scratch = cache.path(keys[0], ".npy").with_name(f".{keys[0]}.npy.0123abcd.tmp")
     scratch.write_text("by a killed process")
+    foreign = [tmp_path / "go" / "thesis.tex", tmp_path / "00" / "data.tmp"]
+    for path in foreign:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("not the cache's")
+        os.utime(path, (0, 0))
     os.utime(scratch, (0, 0))
     size = cache.path(keys[0], ".npy").stat().st_size
     ArrayCache(tmp_path, 10**6).trim()
@@ -96,6 +110,7 @@ def test_only_what_was_long_unused_makes_room(tmp_path):
     assert [cache.path(key, ".npy").exists() for key in keys] == [False, True, True]
     ArrayCache(tmp_path, 0).trim()
     assert [cache.path(key, ".npy").exists() for key in keys] == [False, False, True]
+    assert all(path.exists() for path in foreign)
 
 
 def test_reading_is_using(cache):
@@ -118,9 +133,28 @@ def test_the_environment_names_folder_and_limit(tmp_path, monkeypatch):
 def test_without_a_folder_to_write_to_a_passing_one_serves(tmp_path, monkeypatch, named):
     (tmp_path / "blocked").write_text("not a folder")
     monkeypatch.setenv("SALBENCH_CACHE", str(tmp_path / named) if named else "")
-    folder = open_cache().folder
-    assert folder.is_dir()
-    assert tmp_path not in folder.parents
+    passing = open_cache()
+    assert passing.folder.is_dir()
+    assert tmp_path not in passing.folder.parents
+    passing.get(KEY, ARRAY.copy)
+    assert not list(passing.folder.rglob("*.npy")), "gigabytes that a kill would leave behind"
+    shutil.rmtree(passing.folder)
+    assert open_cache().folder.is_dir()
+
+
+def test_nobody_needs_a_home(monkeypatch):
+    def homeless(*names, **options):
+        raise RuntimeError("could not determine the home directory")
+
+    monkeypatch.delenv("SALBENCH_CACHE")
+    monkeypatch.setattr("platformdirs.user_cache_path", homeless)
+    assert open_cache().folder.is_dir()
+
+
+def test_a_home_in_the_name_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SALBENCH_CACHE", "~/cache")
+    assert open_cache().folder == (tmp_path / "cache").resolve()
 
 
 def _make_all(cache: ArrayCache, seed: int) -> None:

@@ -1,13 +1,14 @@
 """Fixations of other images: scaling, leaving out, randomness."""
 
 import pickle
+import shutil
 
 import numpy as np
 import pytest
 
 from salbench.array_cache import ArrayCache
 from salbench.datasets.stimulus import Fixations, Stimulus
-from salbench.errors import DataError
+from salbench.errors import DataError, RunError
 from salbench.progress import Silent
 from salbench.protocols.mit300 import MIT300
 from salbench.protocols.salicon2015 import SALICON2015
@@ -110,12 +111,24 @@ def test_the_file_is_named_by_what_was_recorded(cache):
     counted = read_fixations(STIMULI, Silent(), cache, SALICON2015)
     assert counted.pixels.file == first.pixels.file != counted.counted.file
     assert counted.counted.of(1)["times"].tolist() == [2]
-    assert not list(cache.folder.glob(".*")), "a scratch file is left"
+    assert not list(cache.folder.rglob("*.tmp")), "a scratch file is left"
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
-    with pytest.raises(DataError, match=r"gone.*SALBENCH_CACHE"):
-        read_fixations(STIMULI, Silent(), ArrayCache(tmp_path / "gone", 10), MIT300)
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path):
+    """Catches a run that ends for a cache that another user owns: it only costs time."""
+    (tmp_path / "file").write_text("no folder")
+    cache = ArrayCache(tmp_path / "file", 10)
+    assert read_fixations(STIMULI, Silent(), cache, MIT300).pixels.counts_of_others(1).sum() == 2
+
+
+def test_pixels_outlive_their_file(cache):
+    """Catches a mapping that is made late: the cache may be deleted at any time."""
+    pixels = read_fixations(STIMULI, Silent(), cache, MIT300).pixels
+    travelled = pickle.loads(pickle.dumps(pixels))
+    shutil.rmtree(cache.folder)
+    assert pixels.counts_of_others(1).sum() == 2
+    with pytest.raises(RunError, match="run the same command again"):
+        travelled.prepare()
 
 
 def test_mere_images_have_no_fixations():

@@ -58,6 +58,38 @@ def test_the_gold_standard_is_the_ground_truth_under_every_protocol(tmp_path):
         assert run.scores["sim"].to_numpy() == pytest.approx(np.ones(6), abs=1e-12), protocol
 
 
+def test_a_split_that_lists_a_stimulus_twice_is_refused(data, maps, tmp_path):
+    opened = open_folder(data)
+    twice = replace(opened, splits={"all": lambda: [*opened.stimuli(), opened.stimuli()[0]]})
+    with pytest.raises(DataError, match="'s0' more than once"):
+        score(twice, predictions=maps, out=tmp_path / "run")
+
+
+def test_a_long_name_of_the_temporary_folder_costs_only_time(data, maps, tmp_path):
+    """Catches the socket of the workers' server, whose path a system limits to about a hundred characters."""
+    long = tmp_path / ("t" * 120)
+    long.mkdir()
+    words = command(
+        "--dataset", data, "--predictions", maps, "--metrics", "nss", "--jobs", 2, "--out", tmp_path / "run"
+    )
+    done = subprocess.run(words, env={**os.environ, "TMPDIR": str(long)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert not list(long.iterdir())
+
+
+def test_an_end_asked_for_leaves_nothing_behind(data, maps, tmp_path):
+    """Catches scratch folders in the way of the next job: a scheduler ends one by SIGTERM."""
+    words = command("--dataset", "synthetic", "--model", "humans", "--jobs", 2, "--out", tmp_path / "run")
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "SALBENCH_CACHE": ""}
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    shards = tmp_path / "run" / "shards"
+    while process.poll() is None and not (shards.is_dir() and any(shards.iterdir())):
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith("salbench-")]
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "salbench", "score", *map(str, arguments)]
 
