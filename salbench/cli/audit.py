@@ -38,7 +38,7 @@ def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
     from salbench.scoring.preload import get_ready
 
     keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
-    get_ready(options["jobs"], emd=options["protocol"] == "mit300" and (keys is None or "emd" in keys))
+    get_ready(options["jobs"])
     from salbench.atomic import write_text
     from salbench.audit import audit as audit_maps
     from salbench.cli.console import ConsoleProgress

@@ -38,7 +38,7 @@ def make(**options: Any) -> int:
     """
     from salbench.scoring.preload import get_ready
 
-    get_ready(options["jobs"], emd=options["protocol"] == "mit300")
+    get_ready(options["jobs"])
     from salbench.bounds import make_bounds
     from salbench.cli.console import ConsoleProgress
 

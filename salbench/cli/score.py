@@ -49,7 +49,7 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
     from salbench.scoring.preload import get_ready
 
     keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
-    get_ready(options["jobs"], emd=options["protocol"] == "mit300" and (keys is None or "emd" in keys))
+    get_ready(options["jobs"])
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import summary_lines
     from salbench.scoring.runner import score as score_model

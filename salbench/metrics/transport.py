@@ -37,7 +37,7 @@ def _solve(supply: FloatArray, demand: FloatArray, distances: FloatArray) -> flo
     # The network simplex looks for its next pivot in the order of the arcs: this one is about twice as quick as none.
     rows, columns = np.argsort(supply, kind="stable"), np.argsort(demand, kind="stable")
     ordered = np.ascontiguousarray(distances[np.ix_(rows, columns)])
-    from salbench.metrics.pot import check_result, emd_c  # noqa: PLC0415 - half a second that only EMD should cost
+    from salbench.metrics.pot import check_result, emd_c  # noqa: PLC0415 - only EMD needs it
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # POT warns, and returns a wrong figure, where it gives up

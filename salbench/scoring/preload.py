@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from salbench.environment import variables_set
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-NEEDED = ("salbench.scoring.workers", "salbench.result_file")
+NEEDED = ("salbench.scoring.workers", "salbench.metrics.pot")
 """What the server imports."""
-SOLVER = "salbench.metrics.pot"
 
 
 _method: str | None = None
@@ -25,11 +24,8 @@ def start_method() -> str:
     return _method or ("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
 
 
-def get_ready(jobs: int, *, emd: bool = False) -> None:
-    """Start the server where there will be workers. Call it early; later calls do nothing.
-
-    `emd`: whether EMD will be computed, whose solver takes long to import.
-    """
+def get_ready(jobs: int) -> None:
+    """Start the server where there will be workers. Call it early; later calls do nothing."""
     global _method  # noqa: PLW0603 - a process has one server
     if jobs < 2 or start_method() != "forkserver":
         return
@@ -37,7 +33,7 @@ def get_ready(jobs: int, *, emd: bool = False) -> None:
 
     # Libraries that read these when they are loaded start no threads; a fork copies none.
     with variables_set(dict.fromkeys(THREAD_VARIABLES, "1")), interrupts_held_back():
-        multiprocessing.set_forkserver_preload([*NEEDED, *([SOLVER] if emd else [])])
+        multiprocessing.set_forkserver_preload(list(NEEDED))
         try:
             forkserver.ensure_running()
         except OSError:  # its socket's path can be too long for the system, as below a long TMPDIR

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -153,9 +154,11 @@ class RunFolder:
         import pyarrow as pa  # noqa: PLC0415 - heavy, and workers do without
         import pyarrow.parquet as pq  # noqa: PLC0415
 
-        columns: dict[str, Any] = {"stimulus": pa.array(table.stimuli, pa.string())}
-        columns |= {key: pa.array(values, pa.float64(), from_pandas=False) for key, values in table.scores.items()}
-        columns["error"] = pa.array(table.errors, pa.string())
+        # Made from buffers: `pa.array` would import pandas, which takes longer than all that is written here.
+        columns: dict[str, Any] = {"stimulus": _text_column(pa, table.stimuli)}
+        for key, values in table.scores.items():
+            columns[key] = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
+        columns["error"] = _text_column(pa, table.errors)
         with replacing(self.path / SCORES) as scratch:
             pq.write_table(pa.table(columns), scratch)
         write_json(self.path / SUMMARY, summary)
@@ -179,6 +182,13 @@ class RunFolder:
         for name in (SHARDS, MAPS):
             shutil.rmtree(self.path / name, ignore_errors=True)
         (self.path / MANIFEST).unlink()
+
+
+def _text_column(pa: ModuleType, texts: Sequence[str]) -> Any:
+    """A column of texts: where each ends, and all of them one after the other."""
+    encoded = [text.encode("utf-8", "backslashreplace") for text in texts]
+    ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
 def open_run(path: PathLike) -> Run:

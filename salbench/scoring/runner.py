@@ -138,7 +138,6 @@ def score(
 
 def _import_for_the_end() -> None:
     """What writing the result needs takes half a second to import; while workers score, the driver only waits."""
-    import pandas as pd  # noqa: F401, PLC0415 - as above; pyarrow looks for it
     import pyarrow.parquet  # noqa: F401, PLC0415 - as above
     from scipy import stats  # noqa: F401, PLC0415 - as above
 

@@ -23,8 +23,10 @@ from salbench.scoring.stimulus_score import Numbered
 CHUNK = 8
 """Stimuli that a worker finishes before it stores their results: what a kill can cost, per worker."""
 
-KEPT_BYTES = 1 << 25
-"""Freed memory that a worker keeps for its next arrays, and the size of arrays that are not worth keeping."""
+KEPT_BYTES = 1 << 28
+"""Freed memory that a worker keeps for its next arrays."""
+LARGE_BYTES = 1 << 25
+"""Arrays larger than this are not kept: the most that every version of glibc allows."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of glibc's mallopt
 
 Chunk = list[Numbered]
@@ -142,8 +144,8 @@ def _keep_freed_memory() -> None:
     """
     with suppress(OSError, AttributeError, TypeError):
         adjust = ctypes.CDLL(None).mallopt
-        # Older versions refuse so high a first one, and the second alone would do harm.
-        if adjust(ctypes.c_int(_MMAP_THRESHOLD), ctypes.c_int(KEPT_BYTES)):
+        # The second alone would turn off what glibc learns of sizes by itself.
+        if adjust(ctypes.c_int(_MMAP_THRESHOLD), ctypes.c_int(LARGE_BYTES)):
             adjust(ctypes.c_int(_TRIM_THRESHOLD), ctypes.c_int(KEPT_BYTES))
 
 

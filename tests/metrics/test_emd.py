@@ -173,9 +173,10 @@ os.environ["POT_BACKEND_DISABLE_JAX"] = "mine"
 os.environ.pop("POT_BACKEND_DISABLE_PYTORCH", None)
 before = dict(os.environ)
 import salbench.metrics as metrics
-assert "ot" not in sys.modules, "ot is imported before it is needed"
+assert "salbench_pot" not in sys.modules, "the solver is imported before it is needed"
 assert metrics.emd([[0.0, 1.0]], [[1.0, 0.0]], downsize=1) == 1.0
-assert "ot" in sys.modules
+assert "salbench_pot.lp.emd_wrap" in sys.modules
+assert not {"ot", "scipy.stats", "networkx"} & set(sys.modules), "the whole of POT is imported"
 assert dict(os.environ) == before, "the environment is not what it was"
 print(*sorted({"torch", "jax", "tensorflow", "cupy", "matplotlib", "salbench_models"} & set(sys.modules)))
 """
@@ -190,3 +191,39 @@ def test_emd_imports_no_torch_and_leaves_the_environment_alone():
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize("first", ["ot", "salbench"])
+def test_pot_works_beside_it(first):
+    """Catches a compiled module that two packages cannot share."""
+    code = """
+import warnings; warnings.simplefilter("ignore")
+import numpy as np
+def ours():
+    from salbench.metrics import emd
+    assert emd([[0.0, 1.0]], [[1.0, 0.0]], downsize=1) == 1.0
+def theirs():
+    import ot
+    assert ot.emd2([0.5, 0.5], [0.25, 0.75], np.array([[0.0, 1.0], [1.0, 0.0]])) == 0.25
+"""
+    order = "theirs(); ours(); theirs()" if first == "ot" else "ours(); theirs(); ours()"
+    environment = {**os.environ, "POT_BACKEND_DISABLE_PYTORCH": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code + order], capture_output=True, text=True, check=False, env=environment
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_release_that_is_laid_out_otherwise_is_imported_whole():
+    """Catches EMD lost with the next release of POT."""
+    code = """
+import importlib.util as util
+import warnings; warnings.simplefilter("ignore")
+util.find_spec = lambda name: None
+from salbench.metrics import emd
+assert emd([[0.0, 1.0]], [[1.0, 0.0]], downsize=1) == 1.0
+import sys
+assert "ot" in sys.modules
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
