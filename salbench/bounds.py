@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize_scalar
+import scipy
 
 from salbench.arrays import FloatArray
 from salbench.atomic import write_json
@@ -76,7 +76,9 @@ def fit_power_law(sizes: Sequence[float], means: Sequence[float], limit: float |
     grid = np.linspace(*EXPONENTS, 60)
     best = int(np.argmin([law(float(exponent)).residual for exponent in grid]))
     around = grid[max(0, best - 1)], grid[min(grid.size - 1, best + 1)]
-    refined = minimize_scalar(lambda x: law(x).residual, bounds=around, method="bounded", options={"xatol": 1e-8})
+    refined = scipy.optimize.minimize_scalar(
+        lambda x: law(x).residual, bounds=around, method="bounded", options={"xatol": 1e-8}
+    )
     return min((law(float(refined.x)), law(float(grid[best]))), key=lambda one: one.residual)
 
 

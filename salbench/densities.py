@@ -14,6 +14,7 @@ from functools import lru_cache
 
 import cv2
 import numpy as np
+import scipy
 
 from salbench.arrays import FloatArray, IntArray
 from salbench.datasets.stimulus import Fixations, Stimulus
@@ -224,8 +225,6 @@ def _best_bandwidth(parts_at: Callable[[float], FloatArray], counted: FloatArray
     the uniform density. `counted`: (n,), how much each of these counts.
     """
 
-    from scipy.optimize import minimize_scalar  # noqa: PLC0415 - a tenth of a second that only a fit should cost
-
     def found(logarithm: float) -> _Found:
         bandwidth = float(np.exp(logarithm))
         parts = parts_at(bandwidth)
@@ -240,7 +239,9 @@ def _best_bandwidth(parts_at: Callable[[float], FloatArray], counted: FloatArray
         progress.advance()
     best = int(np.argmax(gains))
     around = grid[max(0, best - 1)], grid[min(GRID - 1, best + 1)]
-    refined = minimize_scalar(lambda x: -found(x).gain, bounds=around, method="bounded", options={"xatol": 0.01})
+    refined = scipy.optimize.minimize_scalar(
+        lambda x: -found(x).gain, bounds=around, method="bounded", options={"xatol": 0.01}
+    )
     return max((found(float(refined.x)), found(grid[best])), key=lambda one: one.gain)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import fft, ndimage, sparse
+import scipy  # its parts are loaded when they are first used: a run's driver uses none
 
 from salbench.arrays import FixationMap, FloatArray
 from salbench.errors import ShapeError, UsageError
@@ -174,7 +174,7 @@ def _resize_axis(image: npt.NDArray[Any], axis: int, length: int, scale: float) 
 
 
 @lru_cache(maxsize=64)
-def _resize_weights(in_length: int, out_length: int, scale: float) -> "sparse.csr_array[np.float64]":
+def _resize_weights(in_length: int, out_length: int, scale: float) -> "scipy.sparse.csr_array[np.float64]":
     """(out_length, in_length) weights. Taps of weight zero stay stored: a NaN under one spreads as in MATLAB."""
     shrink = min(scale, 1.0)
     width = 4.0 / shrink
@@ -186,7 +186,7 @@ def _resize_weights(in_length: int, out_length: int, scale: float) -> "sparse.cs
     taps, weights = taps[:, used].astype(np.int64), weights[:, used]
     mirrored = np.concatenate([np.arange(in_length), np.arange(in_length)[::-1]])[(taps - 1) % (2 * in_length)]
     rows = np.repeat(np.arange(out_length), mirrored.shape[1])
-    return sparse.csr_array((weights.ravel(), (rows, mirrored.ravel())), shape=(out_length, in_length))
+    return scipy.sparse.csr_array((weights.ravel(), (rows, mirrored.ravel())), shape=(out_length, in_length))
 
 
 def _cubic(x: FloatArray) -> FloatArray:
@@ -217,10 +217,10 @@ def mit_blur(fixation_map: FixationMap, *, cutoff: float = MIT_CUTOFF) -> FloatA
     highest = int(np.ceil(spread * np.sqrt(-np.log(NEGLIGIBLE))))
     if side >= 256 and highest < side // 4:
         return _blur_by_waves(points, side, spread, highest)
-    spectrum = fft.rfft2(points, s=(side, side))
-    spectrum *= np.exp(-((fft.fftfreq(side, 1 / side) / spread) ** 2))[:, None]
-    spectrum *= np.exp(-((fft.rfftfreq(side, 1 / side) / spread) ** 2))
-    blurred: FloatArray = fft.irfft2(spectrum, s=(side, side))[:height, :width]
+    spectrum = scipy.fft.rfft2(points, s=(side, side))
+    spectrum *= np.exp(-((scipy.fft.fftfreq(side, 1 / side) / spread) ** 2))[:, None]
+    spectrum *= np.exp(-((scipy.fft.rfftfreq(side, 1 / side) / spread) ** 2))
+    blurred: FloatArray = scipy.fft.irfft2(spectrum, s=(side, side))[:height, :width]
     return blurred
 
 
@@ -272,7 +272,7 @@ def gaussian_blur(counts: FloatArray, sigma: float, mode: Literal["constant", "r
     """
     check_sigma(sigma)
     if max(counts.shape) > LONGEST_MATRIX:
-        blurred: FloatArray = ndimage.gaussian_filter(counts, sigma, mode=mode)
+        blurred: FloatArray = scipy.ndimage.gaussian_filter(counts, sigma, mode=mode)
         return blurred
     over_rows, over_columns = (_gaussian_matrix(length, float(sigma), mode) for length in counts.shape)
     rows, columns = np.nonzero(counts)
@@ -284,6 +284,6 @@ def gaussian_blur(counts: FloatArray, sigma: float, mode: Literal["constant", "r
 @lru_cache(maxsize=8)
 def _gaussian_matrix(length: int, sigma: float, mode: Literal["constant", "reflect"]) -> FloatArray:
     """(length, length): the Gaussian along one axis as a matrix; column i is what a point at i becomes."""
-    matrix: FloatArray = ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0, mode=mode)
+    matrix: FloatArray = scipy.ndimage.gaussian_filter1d(np.eye(length), sigma, axis=0, mode=mode)
     matrix.flags.writeable = False
     return matrix

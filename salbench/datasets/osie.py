@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.io import loadmat
+import scipy
 
 from salbench.array_cache import open_cache
 from salbench.arrays import FloatArray, IntArray
@@ -82,7 +82,7 @@ def _eye_record(rows: FloatArray) -> Fixations:
 def _parsed_eye_fixations(path: Path) -> FloatArray:
     """(n, 4): image number, viewer, x and y, 0-based, of every fixation."""
     try:
-        records = loadmat(path)["fixations"].ravel()
+        records = scipy.io.loadmat(path)["fixations"].ravel()
         return np.concatenate([_rows_of(record[0, 0]) for record in records])
     except Exception as error:
         raise DataError(f"{path}: cannot be read as OSIE's eye fixations ({error}); fetch it again") from error
@@ -95,7 +95,7 @@ def read_mouse_samples(path: Path) -> Fixations:
     DataError where the file is not as published.
     """
     try:
-        record = loadmat(path)["fixations"][0, 0]
+        record = scipy.io.loadmat(path)["fixations"][0, 0]
         participant = record["subj"].ravel()
         position = record["coord"].astype(np.float64) - 1
         in_order = np.lexsort((record["order"].ravel(), participant))

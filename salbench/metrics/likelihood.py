@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import logsumexp
+import scipy
 
 from salbench.arrays import FloatArray, IntArray
 from salbench.errors import ShapeError, ValueRangeError
@@ -34,7 +34,7 @@ def as_log_density(array: npt.ArrayLike, size: tuple[int, int], argument: str = 
     if values.dtype.kind != "f":
         raise ValueRangeError(f"{argument} has type {values.dtype}; wanted: floats, natural logarithms of densities")
     logs = to_float(values)
-    total = float(logsumexp(logs))
+    total = float(scipy.special.logsumexp(logs))
     if not abs(total) <= NORMALISED_WITHIN:
         reason = "it holds NaN" if np.isnan(logs).any() else f"the log of its summed exponentials is {total:.9g}"
         raise ValueRangeError(

@@ -3,7 +3,7 @@
 import warnings
 
 import numpy as np
-from scipy.spatial.distance import cdist
+import scipy
 
 from salbench.arrays import FloatArray
 
@@ -26,7 +26,7 @@ def transport_cost(source: FloatArray, target: FloatArray) -> float:
     if mass == 0 or demand.sum() == 0:
         return 0.0
     cells = np.indices(source.shape).reshape(2, -1).T.astype(np.float64)
-    distances = cdist(cells[from_cells], cells[to_cells])
+    distances = scipy.spatial.distance.cdist(cells[from_cells], cells[to_cells])
     return float(mass * _solve(supply / mass, demand / demand.sum(), distances))
 
 

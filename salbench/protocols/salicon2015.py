@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
+import scipy
 
 from salbench.arrays import BoolArray, FixationMap, FloatArray, IntArray, SaliencyMap
 from salbench.errors import ShapeError, UsageError, ValueRangeError
@@ -70,7 +70,7 @@ def fit_map(saliency_map: npt.ArrayLike, size: tuple[int, int]) -> FloatArray:
     if decoded.shape == size:
         return decoded
     factors = tuple(wanted / own for wanted, own in zip(size, decoded.shape, strict=True))
-    fitted: FloatArray = ndimage.zoom(decoded, factors, order=3)
+    fitted: FloatArray = scipy.ndimage.zoom(decoded, factors, order=3)
     return fitted
 
 

@@ -12,7 +12,14 @@ from contextlib import contextmanager
 from salbench.environment import variables_set
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-NEEDED = ("salbench.scoring.workers", "salbench.metrics.pot")
+NEEDED = (
+    "salbench.scoring.workers",
+    "salbench.metrics.pot",
+    "scipy.fft",
+    "scipy.sparse",
+    "scipy.spatial",
+    "PIL.PngImagePlugin",
+)
 """What the server imports."""
 
 

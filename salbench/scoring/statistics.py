@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
+import scipy
 
 from salbench.arrays import FloatArray
 from salbench.scoring.randomness import generator
@@ -38,11 +39,9 @@ def interval(values: FloatArray, seed: int, key: str) -> tuple[float | None, flo
         return None, None
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
         return float(values.min()), float(values.max())
-    from scipy import stats  # noqa: PLC0415 - half a second that worker processes need not spend
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SciPy warns of what the lines below handle
-        result = stats.bootstrap(
+        result = scipy.stats.bootstrap(
             (values,),
             np.mean,
             n_resamples=RESAMPLES,
