@@ -1,4 +1,6 @@
-"""Print, metric by metric, how far salbench is from the MATLAB reference values at most, and on which case.
+"""Print, metric by metric, how far salbench is from the reference values at most, and on which case.
+
+Both protocols that have reference values: MIT300's MATLAB code and the SALICON challenge's evaluation.
 
 Usage: SALBENCH_DATA=FOLDER python benchmarks/golden_differences.py
 """
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from salbench.metrics import MAP_METRICS, Metric, Truth
+from salbench.protocols import salicon2015
 
 ARGUMENTS = {
     Truth.FIXATIONS: "fixation_map",
@@ -17,6 +20,8 @@ ARGUMENTS = {
     Truth.OTHERS: "other_map",
     Truth.BASELINE: "baseline_map",
 }
+SALICON_SCORES = {"sauc": "sAUC", "auc": "AUC-B (SALICON)", "nss": "NSS", "cc": "CC"}
+SALICON_SIZE = (480, 640)
 INJECTED = {"auc_borji": "random_indices_borji", "auc_shuffled": "random_indices_shuffled"}
 
 
@@ -35,21 +40,75 @@ def difference(metric: Metric, case: dict[str, np.ndarray]) -> float:
     return abs(value - expected)
 
 
-def main() -> None:
-    if "SALBENCH_DATA" not in os.environ:
-        sys.exit("SALBENCH_DATA is not set; it names the folder that holds golden/")
-    files = sorted((Path(os.environ["SALBENCH_DATA"]) / "golden" / "mit300").glob("case*.npz"))
-    if not files:
-        sys.exit("no case*.npz in SALBENCH_DATA's golden/mit300")
+def mit300(golden: Path) -> None:
+    files = sorted((golden / "mit300").glob("case*.npz"))
     largest = dict.fromkeys(MAP_METRICS, (0.0, "-"))
     for file in files:
         with np.load(file, allow_pickle=False) as arrays:
             case = dict(arrays)
         for key, metric in MAP_METRICS.items():
             largest[key] = max(largest[key], (difference(metric, case), file.stem))
-    print(f"{len(files)} cases, largest absolute difference from the MATLAB reference")
-    for key, (value, stem) in largest.items():
-        print(f"{MAP_METRICS[key].symbol:<6} {value:8.1e}  {stem}")
+    report(f"mit300: {len(files)} cases", {MAP_METRICS[key].symbol: found for key, found in largest.items()})
+
+
+def salicon(golden: Path) -> None:
+    """Every image of every stored set, with the challenge's filter of repeats and without."""
+    files = sorted((golden / "salicon2015").glob("*.npz"))
+    largest = dict.fromkeys(SALICON_SCORES, (0.0, "-"))
+    images = 0
+    for file in files:
+        with np.load(file, allow_pickle=False) as arrays:
+            case = dict(arrays)
+        images += len(case["image_id"])
+        for stored in ("filtered", "unfiltered"):
+            away = np.abs(salicon_scores(case, filtered=stored == "filtered") - case[f"expected_{stored}"]).max(axis=0)
+            for key, value in zip(case["metrics"].tolist(), away.tolist(), strict=True):
+                largest[key] = max(largest[key], (value, f"{file.stem}, {stored}"))
+    report(f"salicon2015: {images} images", {SALICON_SCORES[key]: found for key, found in largest.items()})
+
+
+def salicon_scores(case: dict[str, np.ndarray], *, filtered: bool) -> np.ndarray:
+    """(images, 4), in the order of the stored values."""
+    fixations = {}
+    for number in case["image_id"].tolist():
+        listed = case[f"fix_rc_{number}"].astype(np.int64) - 1
+        fixations[number] = salicon2015.repeated_positions(listed) if filtered else listed
+    masks = {number: points(own) for number, own in fixations.items()}
+    every = sum(mask.astype(float) for mask in masks.values())
+    rows = []
+    for number, own in fixations.items():
+        fitted = salicon2015.fit_map(case[f"map_{number}"], SALICON_SIZE)
+        drawn = np.cumsum(case[f"rand_delta_{number}"].astype(np.int64))
+        rows.append(
+            [
+                salicon2015.shuffled_auc(fitted, own, every - masks[number]),
+                salicon2015.auc(fitted, own, random_indices=drawn),
+                salicon2015.nss(fitted, own),
+                salicon2015.cc(fitted, salicon2015.density(masks[number])),
+            ]
+        )
+    return np.array(rows)
+
+
+def points(positions: np.ndarray) -> np.ndarray:
+    mask = np.zeros(SALICON_SIZE, dtype=bool)
+    mask[positions[:, 0], positions[:, 1]] = True
+    return mask
+
+
+def report(title: str, largest: dict[str, tuple[float, str]]) -> None:
+    print(f"{title}, largest absolute difference from the reference")
+    for symbol, (value, place) in largest.items():
+        print(f"{symbol:<16} {value:8.1e}  {place}")
+
+
+def main() -> None:
+    if "SALBENCH_DATA" not in os.environ:
+        sys.exit("SALBENCH_DATA is not set; it names the folder that holds golden/")
+    golden = Path(os.environ["SALBENCH_DATA"]) / "golden"
+    mit300(golden)
+    print()
+    salicon(golden)
 
 
 if __name__ == "__main__":
