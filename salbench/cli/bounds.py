@@ -84,7 +84,7 @@ def _bounds_lines(bounds: "Bounds") -> list[str]:
     first = bounds.runs[LOWER[0]]
     table = [["metric", *bounds.runs, "limit of many viewers"]]
     for key in bounds.metrics:
-        means = [f"{run.mean(key):.3f}" if key in run.manifest["metrics"] else "-" for run in bounds.runs.values()]
+        means = [f"{run.mean(key):z.3f}" if key in run.manifest["metrics"] else "-" for run in bounds.runs.values()]
         table.append([symbol_of(key, first), *means, _limit(bounds, key)])
     return [f"bounds on {heading_of(first)}", "", *columns(table), "", *_law_lines(bounds)]
 
@@ -93,7 +93,7 @@ def _limit(bounds: "Bounds", key: str) -> str:
     limit = bounds.limits.get(key)
     if limit is None or limit.law is None:
         return "-"
-    return f"{limit.law.limit:.3f}" + (" (by definition)" if limit.known else f" [{limit.low:.3f}, {limit.high:.3f}]")
+    return f"{limit.law.limit:z.3f}" + (" (by definition)" if limit.known else f" [{limit.low:.3f}, {limit.high:.3f}]")
 
 
 def _law_lines(bounds: "Bounds") -> list[str]:
@@ -105,7 +105,7 @@ def _law_lines(bounds: "Bounds") -> list[str]:
         return [f"no limit: {reason}" for reason in sorted({limit.why for limit in bounds.limits.values()})]
     table = [["metric", "n viewers predict n others", "root mean square of the residual"]]
     for key, law in laws:
-        text = f"{law.limit:.3f} {law.scale:+.3f} n^{law.exponent:.2f}"
+        text = f"{law.limit:z.3f} {law.scale:+.3f} n^{law.exponent:.2f}"
         table.append([symbol_of(key, run), text, f"{law.residual:.2g}"])
     return [f"power laws through n = {', '.join(map(str, bounds.sizes))}", "", *columns(table)]
 
@@ -117,8 +117,8 @@ def _run_lines(run: "Run", bounds: "Bounds", lower: str) -> list[str]:
     table = [["metric", "lower bound", "", run.manifest["model"]["title"], "% of gold", "gold standard", ""]]
     for one in relate(run, bounds, lower=lower):
         share = "-" if one.share is None else f"{one.share:.0%}"
-        low, gold = (f"{bounds.runs[name].mean(one.key):.3f}" for name in (one.lower, one.gold))
-        table.append([symbol_of(one.key, run), low, one.lower, f"{one.value:.3f}", share, gold, one.gold])
+        low, gold = (f"{bounds.runs[name].mean(one.key):z.3f}" for name in (one.lower, one.gold))
+        table.append([symbol_of(one.key, run), low, one.lower, f"{one.value:z.3f}", share, gold, one.gold])
     return [
         f"{run.manifest['model']['title']}: per cent of the gold standard's gain over the lower bound",
         "",
