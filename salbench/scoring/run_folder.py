@@ -160,7 +160,7 @@ class RunFolder:
             columns[key] = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
         columns["error"] = _text_column(pa, table.errors)
         with replacing(self.path / SCORES) as scratch:
-            pq.write_table(pa.table(columns), scratch)
+            pq.write_table(pa.table(columns), scratch, use_dictionary=False)
         write_json(self.path / SUMMARY, summary)
         shutil.rmtree(self.shards)
         return Run(self.path)
