@@ -194,6 +194,41 @@ class TrainableFactory(Protocol):
         """Train, resume where an earlier call with the same configuration stopped, return the checkpoint's path."""
 
 
+@runtime_checkable
+class PresetFactory(Protocol):
+    """A trainable factory with named configurations, for `salbench train NAME --preset PRESET`."""
+
+    @property
+    def presets(self) -> Mapping[str, Mapping[str, Any]]:
+        """By name, the fields of `config_class` that are not left at their defaults.
+
+        `config_class` has a text field `preset`, which is given the name, so that it is stored with the rest.
+        """
+
+
+@dataclass(frozen=True)
+class Importer:
+    """How weights that somebody else published become a checkpoint of the model.
+
+    `description`: a line for `salbench import`. `config_class`: a frozen dataclass whose fields become options, as
+    those of a training do. `run(source, out, config)`: check `source`, write the checkpoint `out` whole or not at all,
+    and return a line that says what it is. It raises DataError for a file that is not what it should be.
+    """
+
+    description: str
+    config_class: type
+    run: Callable[[Path, Path, Any], str]
+
+
+@runtime_checkable
+class ImportingFactory(Protocol):
+    """A factory that makes checkpoints out of other people's files."""
+
+    @property
+    def importers(self) -> Mapping[str, Importer]:
+        """By the kind of file, `salbench import KIND`. Reading them must not import heavy libraries."""
+
+
 @dataclass(frozen=True)
 class Registry:
     """The model factories that are installed, by name; each is imported on first use."""
@@ -217,6 +252,27 @@ class Registry:
             raise DataError(f"model {name!r} ({entry.value}) has no card of type salbench.models.ModelCard")
         return factory
 
+    def importers(self) -> dict[str, Importer]:
+        """All importers by kind; a model whose package cannot be imported has none.
+
+        Two models that import one kind are an error that names both.
+        """
+        found: dict[str, Importer] = {}
+        owners: dict[str, str] = {}
+        for name in self.names():
+            for kind, importer in self._importers_of(name).items():
+                if kind in found:
+                    raise UsageError(f"two models import the kind {kind!r}: {owners[kind]} and {name}")
+                found[kind], owners[kind] = importer, name
+        return found
+
+    def _importers_of(self, name: str) -> Mapping[str, Importer]:
+        try:
+            factory: object = self.factory(name)
+        except DataError:
+            return {}
+        return factory.importers if isinstance(factory, ImportingFactory) else {}
+
     def package(self, name: str) -> str | None:
         """Name and version of the distribution that registered a model; None where it does not say."""
         distribution = self.entries[name].dist
@@ -232,3 +288,17 @@ def registry() -> Registry:
         if known.value != entry.value:
             raise UsageError(f"two packages register the model {entry.name!r}: {known.value} and {entry.value}")
     return Registry(entries)
+
+
+def with_preset(factory: ModelFactory | TrainableFactory, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a training with the values of the preset that they name as `preset`; an option beside it wins.
+
+    UsageError, with the near names, for a preset that the factory does not have.
+    """
+    name = options.get("preset")
+    if not name:
+        return dict(options)
+    presets: Mapping[str, Mapping[str, Any]] = factory.presets if isinstance(factory, PresetFactory) else {}
+    if name not in presets:
+        raise UsageError(unknown_name(f"{factory.card.name} preset", name, list(presets)))
+    return {**presets[name], **options}

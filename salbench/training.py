@@ -15,7 +15,7 @@ from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, UsageError
 from salbench.maps import check_sigma
-from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry
+from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry, with_preset
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
@@ -109,7 +109,7 @@ def _configured(factory: TrainableFactory, options: Mapping[str, Any]) -> Any:
     unknown = [name for name in options if name not in known]
     if unknown:
         raise UsageError(f"{factory.card.name} has no option {', '.join(unknown)}. Its options: {', '.join(known)}.")
-    return factory.config_class(**options)
+    return factory.config_class(**with_preset(factory, options))
 
 
 def _validation(dataset: Dataset, split: str, validation_split: str | None) -> Sequence[Stimulus]:

@@ -6,7 +6,7 @@ the generator is, before any of it is used. Nothing here needs torch; `weights` 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from salbench.atomic import replacing
 from salbench.errors import DataError, UsageError
 from salbench_models.salgan.config import parse_size
 from salbench_models.salgan.layers import GENERATOR_SHAPES
+from salbench_models.salgan.postprocessing import POSTPROCESSES
 from salbench_models.salgan.preprocessing import Preprocessing
 
 if TYPE_CHECKING:
@@ -26,7 +27,11 @@ MEND = "make one with `salbench train salgan`"
 
 @dataclass(frozen=True)
 class Header:
-    """What a checkpoint says of itself. `size`: WIDTHxHEIGHT. `metrics`: the validation means of its epoch."""
+    """What a checkpoint says of itself. `size`: WIDTHxHEIGHT. `metrics`: the validation means of its epoch.
+
+    `postprocess`: how its maps get the image's size, a key of POSTPROCESSES. `origin`: for weights that were not
+    trained here, where they came from.
+    """
 
     config: Mapping[str, Any]
     preprocessing: Preprocessing
@@ -36,6 +41,8 @@ class Header:
     metrics: Mapping[str, float | None]
     seed: int
     salbench: str = ""
+    postprocess: str = "exact"
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def height_width(self) -> tuple[int, int]:
@@ -55,6 +62,11 @@ class Header:
             "seed": self.seed,
             "salbench": version("salbench"),
         }
+        # Left out where they say nothing, so that a training's checkpoint is what it was before there were these.
+        if self.postprocess != "exact":
+            values["postprocess"] = self.postprocess
+        if self.origin:
+            values["origin"] = dict(self.origin)
         return {key: json.dumps(value, allow_nan=False) for key, value in values.items()}
 
 
@@ -114,6 +126,9 @@ def parse_header(path: Path, metadata: Mapping[str, str]) -> Header:
 def header_of(values: Mapping[str, Any]) -> Header:
     """The header of decoded metadata; errors of any kind for wrong values are the caller's to explain."""
     parse_size(values["size"])
+    postprocess = values.get("postprocess", "exact")
+    if postprocess not in POSTPROCESSES:
+        raise ValueError(f"postprocess {postprocess!r}")
     return Header(
         config=dict(values["config"].items()),
         preprocessing=Preprocessing.from_record(values["preprocessing"]),
@@ -123,6 +138,8 @@ def header_of(values: Mapping[str, Any]) -> Header:
         metrics=dict(values["metrics"].items()),
         seed=int(values["seed"]),
         salbench=str(values["salbench"]),
+        postprocess=postprocess,
+        origin={str(key): str(text) for key, text in values.get("origin", {}).items()},
     )
 
 

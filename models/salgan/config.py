@@ -6,17 +6,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from salbench.errors import UsageError
-from salbench_models.salgan.layers import STRIDE
+from salbench_models.salgan.layers import STRIDE, DiscriminatorForm
+from salbench_models.salgan.preprocessing import CAFFE, CAFFE_BGR, TORCHVISION, Preprocessing
+from salbench_models.salgan.presets import PRESETS
 
 LOSSES = ("mse", "bce", "bce2", "bce4", "bce8")
-OPTIMIZERS = ("adagrad", "adam")
+OPTIMIZERS = ("adagrad", "adagrad-lasagne", "adam", "nesterov")
 INITS = ("glorot", "he")
+INPUTS = {"torchvision": TORCHVISION, "caffe": CAFFE, "caffe-bgr": CAFFE_BGR}
+POOL1 = (2, 4)
 PRECISIONS = ("fp32", "bf16")
 MAX_SIDE = 4096
 """A bound for input sides, so that a mistyped or hostile size cannot ask for all memory."""
 
-OPERATIONAL = frozenset({"keep_epochs", "memory_gb"})
-"""Fields that change no result: a run may be resumed with other values of these."""
+OPERATIONAL = frozenset({"preset", "keep_epochs", "memory_gb"})
+"""Fields that change no result: a run may be resumed with other values of these. A preset is a name for the values of
+other fields, and these must agree."""
 
 
 def option(default: Any, help_text: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -40,27 +45,51 @@ class SalGANConfig:
     # Adversarial epochs are asked for, not given: they multiply the cost, and 15 epochs of BCE/4 are a row of Table 2.
     adversarial_epochs: int = option(0, "Adversarial epochs after those; 75 reach the paper's released epoch 90.")
     batch: int = option(32, "Images in a batch.")
-    optimizer: str = option("adagrad", "Optimizer of both networks.", OPTIMIZERS)
+    optimizer: str = option(
+        "adagrad",
+        "Optimizer of both networks; adagrad-lasagne divides by sqrt(sum of squares + 1e-6), as the released code.",
+        OPTIMIZERS,
+    )
     learning_rate: float = option(3e-4, "Learning rate of both networks.")
+    momentum: float = option(0.5, "Momentum of the nesterov optimizer; others have none.")
     # AdaGrad's first steps move every weight by the whole rate, whatever its gradient: on a random decoder that throws
     # the loss far up, and the huge gradients of that moment stay in its sums and slow the rest of the training down.
-    warmup: int = option(0, "steps over which the learning rate rises to its value; the paper has none")
+    warmup: int = option(0, "Steps over which the learning rate rises to its value; the paper has none.")
     weight_decay: float = option(1e-4, "L2 decay, added to the gradient of weights and not of biases.")
     alpha: float = option(0.05, "Weight of the content loss beside the adversarial one.")
     init: str = option("glorot", "Random initialisation of the generator; a random encoder needs he to learn.", INITS)
+    # Table 1 decides for the discriminator; the released code's differs in these three.
+    discriminator_pool1: int = option(2, "Side of the discriminator's first pooling: 2, or 4 as in the released code.")
+    discriminator_pad: int = option(1, "Padding of the discriminator's 1x1 conv1_1; 0 in the released code.")
+    discriminator_weight_norm: bool = option(
+        False, "Normalise the weights of the discriminator's conv3_1 and conv3_2, as in the released code."
+    )
     vgg_weights: str = option(
         "torchvision",
-        "Encoder weights: a .safetensors or .pth file of VGG-16, torchvision (downloads ImageNet weights), "
-        "or none (random, and then nothing is frozen).",
+        "Encoder weights: a .safetensors or .pth file of VGG-16, torchvision or caffe (each downloads ImageNet "
+        "weights), or none (random, and then nothing is frozen).",
     )
+    preprocessing: str = option(
+        "auto",
+        "What the encoder's weights want of an image: RGB in ImageNet's mean and deviation (torchvision), or 0 to 255 "
+        "less a mean, in RGB (caffe) or BGR (caffe-bgr); auto: caffe for those weights, else torchvision.",
+        ("auto", *INPUTS),
+    )
+    flips: bool = option(False, "Mirror images and maps at random; the paper has none.")
+    accumulate: int = option(1, "Parts that a batch is computed in, one after the other, to save memory.")
+    cache_features: bool = option(False, "Keep conv1-conv3's output of every image in a file; conv1-conv3 must freeze.")
+    compile: bool = option(False, "Compile both networks with torch.compile.")
     precision: str = option("fp32", "Arithmetic of the training step; bf16 pays off on GPUs only.", PRECISIONS)
     keep_epochs: bool = option(False, "Keep a checkpoint of every epoch, 127 MB each.")
     memory_gb: float = option(8.0, "Training images beyond this many GB are kept in a temporary file, not in memory.")
+    preset: str = option("", "Name of the preset that the other values started from; kept for the record.")
 
     def __post_init__(self) -> None:
         for name, choices in self.choices().items():
             self.want(name, getattr(self, name) in choices, "one of " + ", ".join(choices))
         self.check_numbers()
+        self.check_weights()
+        self.want("preset", self.preset in ("", *PRESETS), "one of " + ", ".join(PRESETS))
         parse_size(self.size)
         self.want("loss", self.loss_fits(), f"a pooling that divides both sides of {self.size}")
 
@@ -74,12 +103,23 @@ class SalGANConfig:
         for name in ("epochs", "adversarial_epochs", "warmup"):
             self.want(name, getattr(self, name) >= 0, "0 or more")
         self.want("epochs", self.total_epochs > 0, "at least one epoch, content or adversarial")
-        self.want("batch", self.batch >= 1, "1 or more")
+        for name in ("batch", "accumulate"):
+            self.want(name, getattr(self, name) >= 1, "1 or more")
+        self.want("accumulate", self.accumulate <= self.batch, f"at most the {self.batch} images of a batch")
+        self.want("discriminator_pool1", self.discriminator_pool1 in POOL1, "2 or 4")
+        self.want("discriminator_pad", self.discriminator_pad in (0, 1), "0 or 1")
+        self.want("momentum", 0 < self.momentum < 1, "a number between 0 and 1")
         for name in ("learning_rate", "memory_gb"):
             self.want(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
         for name in ("weight_decay", "alpha"):
             self.want(name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "0 or more")
-        self.want("vgg_weights", bool(self.vgg_weights), "a file, torchvision or none")
+
+    def check_weights(self) -> None:
+        """Refuse encoder weights that are not named, and a preprocessing that is known not to be theirs."""
+        self.want("vgg_weights", bool(self.vgg_weights), "a file, torchvision, caffe or none")
+        theirs = self.vgg_weights if self.vgg_weights in ("torchvision", "caffe") else self.preprocessing
+        self.want("preprocessing", self.preprocessing in ("auto", theirs), f"auto or {theirs}, as its weights are")
+        self.want("cache_features", self.freezes or not self.cache_features, "no, as a random encoder does not freeze")
 
     def want(self, name: str, holds: bool, wanted: str) -> None:
         """UsageError unless a field's value holds what is wanted of it."""
@@ -104,6 +144,18 @@ class SalGANConfig:
     def freezes(self) -> bool:
         """Whether conv1-conv3 stay as they are: only given weights are worth freezing."""
         return self.vgg_weights != "none"
+
+    @property
+    def input_preprocessing(self) -> Preprocessing:
+        """What an image goes through before the network sees it."""
+        if self.preprocessing != "auto":
+            return INPUTS[self.preprocessing]
+        return CAFFE if self.vgg_weights == "caffe" else TORCHVISION
+
+    @property
+    def discriminator_form(self) -> DiscriminatorForm:
+        """The discriminator's layers, where paper and released code differ."""
+        return DiscriminatorForm(self.discriminator_pool1, self.discriminator_pad, self.discriminator_weight_norm)
 
     def phase(self, epoch: int) -> str:
         """The phase of an epoch, which are counted from 1: `content`, then `adversarial`."""

@@ -1,5 +1,6 @@
 """The training images and ground truths at the network's size, read once."""
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,21 +20,49 @@ from salbench_models.salgan.preprocessing import shrink
 
 Sample = tuple[RGBImage, FloatArray]
 
+MIRRORS = 1
+"""Tells the coins of mirroring from the order of images; not 0, which NumPy takes for no number at the end."""
+
 
 @dataclass(frozen=True)
 class Batch:
-    """`images`: (n, 3, H, W) RGB in 0 to 1. `truth`: (n, 1, H, W) in 0 to 1. Both float32."""
+    """`images`: (n, 3, H, W) RGB in 0 to 1. `truth`: (n, 1, H, W) in 0 to 1.
+
+    `features`: (n, 256, H/8, W/8), the frozen encoder's output, where it is kept. All float32.
+    """
 
     images: torch.Tensor
     truth: torch.Tensor
+    features: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def parts(self, count: int) -> Iterator["Batch"]:
+        """The batch in `count` pieces in order, whose sizes differ by one at most; none is empty, so maybe fewer."""
+        edges = [len(self) * number // count for number in range(count + 1)]
+        for start, stop in itertools.pairwise(edges):
+            if stop > start:
+                yield self.part(slice(start, stop))
+
+    def part(self, rows: slice) -> "Batch":
+        """Some consecutive images of the batch; nothing is copied."""
+        features = None if self.features is None else self.features[rows]
+        return Batch(self.images[rows], self.truth[rows], features)
 
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """`images`: (n, H, W, 3) uint8 RGB. `truths`: (n, H, W) float16 in 0 to 1, finer than the 8 bits of map files."""
+    """`images`: (n, H, W, 3) uint8 RGB. `truths`: (n, H, W) float16 in 0 to 1, finer than the 8 bits of map files.
+
+    `features`: (n, H/8, W/8, 256) float16, the frozen encoder's output of each image, or None where it is not kept.
+    `flips`: whether each image is mirrored in every other epoch or so, which features do not go with.
+    """
 
     images: npt.NDArray[np.uint8]
     truths: npt.NDArray[np.float16]
+    features: npt.NDArray[np.float16] | None = None
+    flips: bool = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -41,14 +70,42 @@ class TrainingSet:
     def batches(self, size: int, seed: int, epoch: int, device: torch.device) -> Iterator[Batch]:
         """All images in an order that depends on seed and epoch alone; the last batch may be smaller."""
         order = np.random.default_rng((seed, epoch)).permutation(len(self))
+        mirrored = self.mirrored(seed, epoch)
         for start in range(0, len(order), size):
-            yield self.batch(order[start : start + size], device)
+            rows = order[start : start + size]
+            yield self.batch(rows, mirrored[rows], device)
 
-    def batch(self, rows: npt.NDArray[np.int64], device: torch.device) -> Batch:
+    def mirrored(self, seed: int, epoch: int) -> npt.NDArray[np.bool_]:
+        """(n,): which rows are mirrored in an epoch. A row's coin depends on seed, epoch and its number alone."""
+        if not self.flips:
+            return np.zeros(len(self), dtype=np.bool_)
+        coins = np.random.default_rng((seed, epoch, MIRRORS)).random(len(self))
+        return np.asarray(coins < 0.5, dtype=np.bool_)
+
+    def batch(self, rows: npt.NDArray[np.int64], mirrored: npt.NDArray[np.bool_], device: torch.device) -> Batch:
         """The images of these rows. Their memory order, channels last, is the one that the network runs in."""
-        images = torch.from_numpy(self.images[rows]).to(device)
-        truth = torch.from_numpy(self.truths[rows]).to(device)
-        return Batch(images.permute(0, 3, 1, 2).float() / 255, truth[:, None].float())
+        images = mirror(self.images[rows], mirrored)
+        truth = on_device(mirror(self.truths[rows], mirrored), device)
+        features = None
+        if self.features is not None:
+            features = on_device(self.features[rows], device).permute(0, 3, 1, 2).float()
+        return Batch(network_images(images, device), truth[:, None].float(), features)
+
+
+def network_images(images: npt.NDArray[np.uint8], device: torch.device) -> torch.Tensor:
+    """(n, H, W, 3) uint8 to (n, 3, H, W) float32 in 0 to 1, on a device."""
+    return on_device(images, device).permute(0, 3, 1, 2).float() / 255
+
+
+def on_device(array: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
+    """An array as a tensor on a device; on the CPU the two share their memory."""
+    return torch.from_numpy(array).to(device)
+
+
+def mirror(arrays: npt.NDArray[Any], mirrored: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
+    """Exchange left and right, axis 2, of the (n, H, W, ...) arrays marked in (n,); in place, and returned."""
+    arrays[mirrored] = arrays[mirrored, :, ::-1]
+    return arrays
 
 
 def read_training_set(job: TrainingJob, size: tuple[int, int], memory_gb: float) -> TrainingSet:

@@ -14,16 +14,19 @@ from salbench_models.salgan.layers import ENCODER, ENCODER_SHAPES
 TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Places of the convolutions in torchvision's `vgg16().features`, conv1_1 to conv5_3."""
 
+DOWNLOADS = {"torchvision": "IMAGENET1K_V1", "caffe": "IMAGENET1K_FEATURES"}
+"""torchvision's names of the weights that it downloads; those of `caffe` have no usable classifier."""
+
 MEND = "pass --vgg-weights FILE with torchvision's VGG-16 (.safetensors or .pth), or --vgg-weights none"
 
 
 def vgg_weights(source: str) -> dict[str, Tensor]:
-    """conv1_1 ... conv5_3 as float32, from a file's path or, for `torchvision`, from its own download.
+    """conv1_1 ... conv5_3 as float32, from a file's path or, for `torchvision` and `caffe`, torchvision's download.
 
     Raises DataError, naming the source and the mend, for a missing, foreign or damaged file and a failed download.
     """
-    if source == "torchvision":
-        return encoder_weights(downloaded(), "torchvision's VGG16_Weights.IMAGENET1K_V1")
+    if source in DOWNLOADS:
+        return encoder_weights(downloaded(DOWNLOADS[source]), f"torchvision's VGG16_Weights.{DOWNLOADS[source]}")
     path = Path(source).expanduser()
     if not path.is_file():
         raise DataError(f"{path}: no such file of VGG-16 weights; {MEND}")
@@ -44,12 +47,12 @@ def read_tensors(path: Path) -> Mapping[Any, Any]:
     return tensors
 
 
-def downloaded() -> Mapping[str, Any]:
-    """The state dict of torchvision's ImageNet VGG-16, downloaded by torchvision unless it lies in its cache."""
+def downloaded(name: str) -> Mapping[str, Any]:
+    """The state dict of that VGG-16 of torchvision's, downloaded by torchvision unless it lies in its cache."""
     from torchvision.models import VGG16_Weights  # noqa: PLC0415 - slow to import, and needed for this source alone
 
     try:
-        weights: Mapping[str, Any] = VGG16_Weights.IMAGENET1K_V1.get_state_dict(progress=False, check_hash=True)
+        weights: Mapping[str, Any] = VGG16_Weights[name].get_state_dict(progress=False, check_hash=True)
     except (OSError, RuntimeError) as error:
         raise DataError(f"torchvision could not download VGG-16's weights ({first_line(error)}); {MEND}") from error
     return weights

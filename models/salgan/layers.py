@@ -22,6 +22,18 @@ class Convolution:
         return {f"{self.name}.weight": weight, f"{self.name}.bias": (self.outputs,)}
 
 
+@dataclass(frozen=True)
+class DiscriminatorForm:
+    """In what the discriminators of the paper's Table 1, the default, and of the released code differ.
+
+    `pool1`: side of the first pooling. `pad`: of the 1x1 conv1_1. `weight_norm`: of conv3_1 and conv3_2.
+    """
+
+    pool1: int = 2
+    pad: int = 1
+    weight_norm: bool = False
+
+
 def block(name: str, inputs: int, outputs: int, depth: int, *, countdown: bool = False) -> tuple[Convolution, ...]:
     """Convolutions `name_1 ... name_depth`; the decoder mirrors the encoder, so its names count down."""
     numbers = range(depth, 0, -1) if countdown else range(1, depth + 1)

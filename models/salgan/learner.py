@@ -1,43 +1,76 @@
 """What is trained: two networks, their optimizers, and the three kinds of step."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from salbench.errors import RunError
+from salbench.errors import RunError, UsageError
 from salbench_models.salgan.config import SalGANConfig
 from salbench_models.salgan.data import Batch
 from salbench_models.salgan.device import torch_device
 from salbench_models.salgan.encoder import vgg_weights
+from salbench_models.salgan.features import Painter
 from salbench_models.salgan.losses import adversarial_loss, content_loss, discriminator_loss
 from salbench_models.salgan.networks import new_discriminator, new_generator
-from salbench_models.salgan.preprocessing import TORCHVISION
+from salbench_models.salgan.optimizers import make_optimizer
 
-PREPROCESSING = TORCHVISION
 PRECISION: Mapping[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a part of a batch gave: what to go down, the losses that it is made of, and what else is worth a look.
+
+    All are scalars and means over the part's images.
+    """
+
+    objective: Tensor
+    losses: Mapping[str, Tensor]
+    figures: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step gave, means over its batch.
+
+    `losses`: by name, all finite. `figures`: the gradient's length (decay not counted) as `generator_gradient_norm` or
+    `discriminator_gradient_norm`; of the discriminator's step also `d_real` and `d_fake`, its mean answers before it.
+    """
+
+    losses: dict[str, float]
+    figures: dict[str, float]
 
 
 @dataclass
 class Trained:
-    """A network as it is (`network`), as Fabric runs it (`run`), the optimizer in both shapes, and its rate's rise."""
+    """A network as it is (`network`), as Fabric runs it (`run`), the optimizer in both shapes, and its rate's rise.
 
+    `name`: `generator` or `discriminator`.
+    """
+
+    name: str
     network: nn.Module
     optimizer: torch.optim.Optimizer
     run: Any
     stepper: Any
     rise: LambdaLR
 
-    def descend(self, fabric: Fabric, loss: Tensor) -> None:
-        """One step of the optimizer down a loss."""
-        self.stepper.zero_grad(set_to_none=True)
-        fabric.backward(loss)
+    def advance(self) -> None:
+        """One step of the optimizer down the gradient that was gathered."""
         self.stepper.step()
         self.rise.step()
+
+    def gradient_norm(self) -> float:
+        """The length of the gradient that was gathered, over all trained parameters."""
+        gradients = [parameter.grad for parameter in self.network.parameters() if parameter.grad is not None]
+        return float(torch.stack([torch.linalg.vector_norm(gradient) for gradient in gradients]).norm())
 
     def state_dict(self) -> dict[str, Any]:
         """Parameters, optimizer, and where the rise of the learning rate stands."""
@@ -63,72 +96,113 @@ class Learner:
 
     def __init__(self, config: SalGANConfig, device: str | None, seed: int, *, fresh: bool = True) -> None:
         self.config = config
+        self.preprocessing = config.input_preprocessing
         self.fabric = fabric_on(torch_device(device), config.precision)
         self.generator = new_generator(config.init, seed, frozen=config.freezes)
         if fresh and config.freezes:
             with torch.no_grad():
                 self.generator.load(vgg_weights(config.vgg_weights))
-        self.painter = self.trained(self.generator)
+        self.painter = self.trained("generator", self.generator, Painter(self.generator))
         self.critic: Trained | None = None
         if config.adversarial_epochs:
-            self.critic = self.trained(new_discriminator(config.height_width, seed + 1))
+            critic = new_discriminator(config.height_width, seed + 1, config.discriminator_form)
+            self.critic = self.trained("discriminator", critic, critic)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.fabric.device
 
-    def trained(self, network: nn.Module) -> Trained:
-        """A network on the device with its optimizer, which AdaGrad's state makes a matter of order."""
-        self.fabric.to_device(network)
-        optimizer = make_optimizer(network, self.config)
-        run, stepper = self.fabric.setup(network, optimizer, move_to_device=False)
-        return Trained(network, optimizer, run, stepper, rise_over(self.config.warmup, optimizer))
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the generator's next step."""
+        return float(self.painter.optimizer.param_groups[0]["lr"])
 
-    def step(self, batch: Batch, turn: int | None) -> dict[str, float]:
-        """One step on a batch; the losses by name.
+    def trained(self, name: str, network: nn.Module, runner: nn.Module) -> Trained:
+        """A network on the device with its optimizer, which AdaGrad's state makes a matter of order.
+
+        `runner`: the module that is called in training, be it the network or one around it.
+        """
+        self.fabric.to_device(runner)
+        optimizer = make_optimizer(network, self.config)
+        runner = compiled(runner) if self.config.compile else runner
+        run, stepper = self.fabric.setup(runner, optimizer, move_to_device=False)
+        return Trained(name, network, optimizer, run, stepper, rise_over(self.config.warmup, optimizer))
+
+    def step(self, batch: Batch, turn: int | None) -> Step:
+        """One step on a batch, in as many parts as the configuration's `accumulate` says.
 
         `turn`: None in the content phase. In the adversarial phase the number of the batch, counted through its
         epochs: even ones train the discriminator, odd ones the generator, one batch each.
+        Raises RunError for a loss that is not finite, before any weight is changed, and UsageError where the networks
+        are to be compiled and cannot be.
         """
+        with explained_compiler() if self.config.compile else nullcontext():
+            return self.turn_step(batch, turn)
+
+    def turn_step(self, batch: Batch, turn: int | None) -> Step:
+        """The kind of step that a turn asks for."""
         if turn is None:
-            return self.content_step(batch)
-        if turn % 2 == 0:
-            return self.discriminator_step(batch)
-        return self.adversarial_step(batch)
-
-    def content_step(self, batch: Batch) -> dict[str, float]:
-        """Train the generator on the content loss alone."""
-        loss = content_loss(self.config.loss, self.logits(batch), batch.truth)
-        losses = finite(content=loss)
-        self.painter.descend(self.fabric, loss)
-        return losses
-
-    def adversarial_step(self, batch: Batch) -> dict[str, float]:
-        """Train the generator on alpha * content loss - log D(I, S_hat); the discriminator stays as it is."""
+            return self.descend(self.painter, batch, self.content_terms)
         critic = self.need_critic()
+        if turn % 2 == 0:
+            return self.descend(critic, batch, self.discriminator_terms)
+        # The discriminator stays as it is: it passes the gradient on and gathers none.
         critic.network.requires_grad_(False)
+        try:
+            return self.descend(self.painter, batch, self.adversarial_terms)
+        finally:
+            critic.network.requires_grad_(True)
+
+    def descend(self, trained: Trained, batch: Batch, terms_of: Callable[[Batch], Terms]) -> Step:
+        """One step of a network down the mean over the batch, of which a part at a time is in memory.
+
+        Each part's mean counts by its share of the images, so that gradients and figures add up to the batch's.
+        """
+        losses: dict[str, float] = defaultdict(float)
+        figures: dict[str, float] = defaultdict(float)
+        trained.stepper.zero_grad(set_to_none=True)
+        for part in batch.parts(self.config.accumulate):
+            share = len(part) / len(batch)
+            terms = terms_of(part)
+            for name, value in finite(**terms.losses).items():
+                losses[name] += share * value
+            for name, figure in terms.figures.items():
+                figures[name] += share * float(figure)
+            self.fabric.backward(terms.objective * share)
+        figures[f"{trained.name}_gradient_norm"] = trained.gradient_norm()
+        trained.advance()
+        return Step(dict(losses), dict(figures))
+
+    def content_terms(self, batch: Batch) -> Terms:
+        """The content loss alone, for the generator."""
+        content = content_loss(self.config.loss, self.logits(batch), batch.truth)
+        return Terms(content, {"content": content})
+
+    def adversarial_terms(self, batch: Batch) -> Terms:
+        """alpha * content loss - log D(I, S_hat), for the generator."""
         logits = self.logits(batch)
         content = content_loss(self.config.loss, logits, batch.truth)
-        adversarial = adversarial_loss(critic.run(torch.sigmoid(logits), batch.images))
-        losses = finite(content=content, adversarial=adversarial)
-        self.painter.descend(self.fabric, self.config.alpha * content + adversarial)
-        critic.network.requires_grad_(True)
-        return losses
+        adversarial = adversarial_loss(self.need_critic().run(torch.sigmoid(logits), batch.images))
+        objective = self.config.alpha * content + adversarial
+        return Terms(objective, {"content": content, "adversarial": adversarial})
 
-    def discriminator_step(self, batch: Batch) -> dict[str, float]:
-        """Train the discriminator to tell ground truth from predictions; the generator stays as it is."""
+    def discriminator_terms(self, batch: Batch) -> Terms:
+        """How well the discriminator tells ground truth from predictions; the generator stays as it is."""
         critic = self.need_critic()
         with torch.no_grad():
             predicted = torch.sigmoid(self.logits(batch))
-        loss = discriminator_loss(critic.run(batch.truth, batch.images), critic.run(predicted, batch.images))
-        losses = finite(discriminator=loss)
-        critic.descend(self.fabric, loss)
-        return losses
+        real, fake = critic.run(batch.truth, batch.images), critic.run(predicted, batch.images)
+        loss = discriminator_loss(real, fake)
+        figures = {"d_real": mean_answer(real), "d_fake": mean_answer(fake)}
+        return Terms(loss, {"discriminator": loss}, figures)
 
     def logits(self, batch: Batch) -> Tensor:
-        """The generator's (n, 1, H, W) answer to a batch."""
-        logits: Tensor = self.painter.run(PREPROCESSING(batch.images))
+        """The generator's (n, 1, H, W) answer to a batch, from its features where it has them."""
+        if batch.features is not None:
+            logits: Tensor = self.painter.run(batch.features, from_features=True)
+        else:
+            logits = self.painter.run(self.preprocessing(batch.images))
         return logits
 
     def need_critic(self) -> Trained:
@@ -165,17 +239,6 @@ def fabric_on(device: torch.device, precision: str) -> Fabric:
     return Fabric(accelerator=device.type, devices=devices, precision=PRECISION[precision])
 
 
-def make_optimizer(network: nn.Module, config: SalGANConfig) -> torch.optim.Optimizer:
-    """AdaGrad or Adam over what is not frozen; the decay adds `weight_decay * w` to the gradient of weights only."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    groups = [
-        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": config.weight_decay},
-        {"params": [p for p in parameters if p.ndim == 1], "weight_decay": 0.0},
-    ]
-    kind = torch.optim.Adagrad if config.optimizer == "adagrad" else torch.optim.Adam
-    return kind(groups, lr=config.learning_rate)
-
-
 def rise_over(steps: int, optimizer: torch.optim.Optimizer) -> LambdaLR:
     """A learning rate that rises in equal parts over the first `steps` steps and then stays."""
     return LambdaLR(optimizer, lambda done: min(1.0, (done + 1) / max(1, steps)))
@@ -188,3 +251,33 @@ def finite(**losses: Tensor) -> dict[str, float]:
         if not torch.isfinite(loss.detach()):
             raise RunError(f"training diverged: the {name} loss is {values[name]}")
     return values
+
+
+def mean_answer(verdict: Tensor) -> Tensor:
+    """The mean of D over (N,) logits: 0 to 1, a scalar without gradient."""
+    return torch.sigmoid(verdict.detach().float()).mean()
+
+
+def compiled(module: nn.Module) -> nn.Module:
+    """A module that torch compiles when it is first called. UsageError where torch has no compiler."""
+    try:
+        return cast(nn.Module, torch.compile(module))
+    except RuntimeError as error:
+        raise no_compiler(error) from error
+
+
+@contextmanager
+def explained_compiler() -> Iterator[None]:
+    """UsageError, naming the option, for what torch's compiler raises in the block."""
+    from torch._dynamo.exc import TorchDynamoException  # noqa: PLC0415 - slow to import, and for this option alone
+
+    try:
+        yield
+    except TorchDynamoException as error:
+        raise no_compiler(error) from error
+
+
+def no_compiler(error: Exception) -> UsageError:
+    """What to tell of a failed compiler; only the first line of what it said is for the user."""
+    reason = (str(error).splitlines() or [type(error).__name__])[0]
+    return UsageError(f"compile is True, but torch.compile failed ({reason}); train without --compile")

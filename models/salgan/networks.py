@@ -7,7 +7,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from salbench_models.salgan.layers import DECODER_BLOCKS, LOWER_BLOCKS, OUTPUT, UPPER_BLOCKS, Convolution
+from salbench_models.salgan.layers import (
+    DECODER_BLOCKS,
+    LOWER_BLOCKS,
+    OUTPUT,
+    UPPER_BLOCKS,
+    Convolution,
+    DiscriminatorForm,
+)
+
+TABLE_1 = DiscriminatorForm()
 
 
 class Pointwise(nn.Conv2d):
@@ -64,23 +73,37 @@ class Generator(nn.Module):
             own[name].copy_(tensor)
 
 
+class UnitConvolution(nn.Conv2d):
+    """A convolution whose kernels are divided by their lengths (weight normalisation, its gains fixed at 1).
+
+    The released code counts no gains among its parameters. Source: Salimans and Kingma 2016.
+    """
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """(N, inputs, H, W) to (N, outputs, H, W)."""
+        lengths = (self.weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-6).sqrt()
+        return F.conv2d(pixels, self.weight / lengths, self.bias, padding=self.kernel_size[0] // 2)
+
+
 class Discriminator(nn.Module):
     """Whether a map is a recorded one (Table 1). Input (S, R, G, B), all in 0 to 1; output (N,) logits of "recorded".
 
-    `size`: (height, width) of the input; fc4 depends on it. conv1_1 pads its 1x1 kernel, as Table 1 has it, so
-    that pool1 sees two more rows and columns.
+    `size`: (height, width) of the input; fc4 depends on it and on pool1. conv1_1 pads its 1x1 kernel, as Table 1 has
+    it, so that pool1 sees two more rows and columns. `form`: what the released code does otherwise.
     """
 
-    def __init__(self, size: tuple[int, int]) -> None:
+    def __init__(self, size: tuple[int, int], form: DiscriminatorForm = TABLE_1) -> None:
         super().__init__()
+        third = UnitConvolution if form.weight_norm else nn.Conv2d
         self.features = nn.Sequential(
-            *(nn.Conv2d(4, 3, 1, padding=1), nn.ReLU(inplace=True)),
-            *(*conv_relu(3, 32), nn.MaxPool2d(2)),
+            *(nn.Conv2d(4, 3, 1, padding=form.pad), nn.ReLU(inplace=True)),
+            *(*conv_relu(3, 32), nn.MaxPool2d(form.pool1)),
             *(*conv_relu(32, 64), *conv_relu(64, 64), nn.MaxPool2d(2)),
-            *(*conv_relu(64, 64), *conv_relu(64, 64), nn.MaxPool2d(2)),
+            *(*conv_relu(64, 64, third), *conv_relu(64, 64, third), nn.MaxPool2d(2)),
         )
+        stride = 4 * form.pool1
         self.classifier = nn.Sequential(
-            *(nn.Flatten(), nn.Linear(64 * (size[0] // 8) * (size[1] // 8), 100), nn.Tanh()),
+            *(nn.Flatten(), nn.Linear(64 * (size[0] // stride) * (size[1] // stride), 100), nn.Tanh()),
             *(nn.Linear(100, 2), nn.Tanh(), nn.Linear(2, 1)),
         )
 
@@ -90,9 +113,9 @@ class Discriminator(nn.Module):
         return logits.squeeze(1)
 
 
-def conv_relu(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
+def conv_relu(inputs: int, outputs: int, kind: type[nn.Conv2d] = nn.Conv2d) -> tuple[nn.Module, nn.Module]:
     """A 3x3 convolution that keeps the size, with its ReLU."""
-    return nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True)
+    return kind(inputs, outputs, 3, padding=1), nn.ReLU(inplace=True)
 
 
 def convolution(layer: Convolution) -> nn.Conv2d:
@@ -139,10 +162,10 @@ def new_generator(init: str, seed: int, *, frozen: bool) -> Generator:
     return generator
 
 
-def new_discriminator(size: tuple[int, int], seed: int) -> Discriminator:
+def new_discriminator(size: tuple[int, int], seed: int, form: DiscriminatorForm = TABLE_1) -> Discriminator:
     """A random discriminator for maps of (height, width)."""
     with torch.device("meta"):
-        discriminator = Discriminator(size)
+        discriminator = Discriminator(size, form)
     discriminator = discriminator.to_empty(device="cpu").to(memory_format=torch.channels_last)
     initialise(discriminator, "glorot", seed)
     return discriminator

@@ -1,5 +1,6 @@
 """The plugin: what salbench finds under the name `salgan`. torch is imported when a model predicts or trains."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from importlib.util import find_spec
@@ -8,9 +9,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from salbench.arrays import RGBImage, SaliencyMap
 from salbench.errors import DataError, UsageError
-from salbench.models import ModelCard, TrainingJob
-from salbench_models.salgan.checkpoint import read_header
+from salbench.models import Importer, ModelCard, TrainingJob
+from salbench.names import unknown_name
+from salbench_models.salgan.checkpoint import Header, read_header
 from salbench_models.salgan.config import SalGANConfig
+from salbench_models.salgan.postprocessing import POSTPROCESSES
+from salbench_models.salgan.presets import PRESETS
+from salbench_models.salgan.released import ReleasedOptions, import_released
 
 if TYPE_CHECKING:
     from salbench_models.salgan.inference import Predictor
@@ -25,27 +30,49 @@ CARD = ModelCard(
 REQUIREMENTS = ("torch", "torchvision", "lightning_fabric", "safetensors")
 
 
+def import_weights(source: Path, out: Path, options: ReleasedOptions) -> str:
+    """As `import_released`, after a look whether torch is there: DataError without it."""
+    require_torch()
+    return import_released(source, out, options)
+
+
+RELEASED = Importer(
+    description="the generator that SalGAN's authors released, gen_modelWeights0090.npz",
+    config_class=ReleasedOptions,
+    run=import_weights,
+)
+
+
 class SalGAN:
     """A trained SalGAN. It travels to worker processes as its path and loads its weights there on first use.
 
-    `checkpoint`: a file that `salbench train salgan` wrote. `device`: a torch device, by default CUDA where there is
-    any, else the CPU. Raises UsageError without a checkpoint or for a device that is not there, DataError for a bad
-    checkpoint or without torch.
+    `checkpoint`: a file that `salbench train salgan` or `salbench import salgan-theano` wrote. `device`: of torch,
+    by default CUDA where there is any, else the CPU. `postprocess`: `exact` or `original`, how a map gets the size of
+    its image; by default what the checkpoint says. Raises UsageError without a checkpoint, for an unknown postprocess
+    or for a device that is not there, DataError for a bad checkpoint or without torch.
     """
 
     card: ModelCard = CARD
     config_class: ClassVar[type] = SalGANConfig
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = PRESETS
+    importers: ClassVar[Mapping[str, Importer]] = {"salgan-theano": RELEASED}
 
-    def __init__(self, *, checkpoint: Path | None = None, device: str | None = None) -> None:
+    def __init__(
+        self, *, checkpoint: Path | None = None, device: str | None = None, postprocess: str | None = None
+    ) -> None:
         if checkpoint is None:
             raise UsageError(
                 "salgan needs trained weights: pass --checkpoint FILE, "
-                "which `salbench train salgan --dataset NAME --out FOLDER` makes"
+                "which `salbench train salgan --dataset NAME --out FOLDER` or `salbench import` makes"
             )
+        if postprocess not in (None, *POSTPROCESSES):
+            raise UsageError(unknown_name("postprocess", str(postprocess), list(POSTPROCESSES)))
         require_torch()
         self.checkpoint = Path(checkpoint)
         self.device = device
-        self.card = card_of(read_header(self.checkpoint).trained_on)
+        header = read_header(self.checkpoint)
+        self.postprocess = postprocess or header.postprocess
+        self.card = card_of(header, self.postprocess)
         if device is not None:
             check_device(device)
 
@@ -68,7 +95,7 @@ class SalGAN:
         """The network on its device, loaded on first use."""
         from salbench_models.salgan.inference import load_predictor  # noqa: PLC0415 - imports torch
 
-        return load_predictor(self.checkpoint, self.device)
+        return load_predictor(self.checkpoint, self.device, self.postprocess)
 
     @classmethod
     def train(cls, job: TrainingJob, config: SalGANConfig) -> Path:
@@ -87,9 +114,10 @@ class SalGAN:
         return {key: value for key, value in self.__dict__.items() if key != "predictor"}
 
 
-def card_of(trained_on: tuple[str, ...]) -> ModelCard:
-    """SalGAN's card with what a checkpoint was trained on."""
-    return replace(CARD, trained_on=trained_on)
+def card_of(header: Header, postprocess: str) -> ModelCard:
+    """SalGAN's card with what a checkpoint was trained on; its title tells a postprocess that is not exact."""
+    title = CARD.title if postprocess == "exact" else f"{CARD.title} ({postprocess} postprocess)"
+    return replace(CARD, title=title, trained_on=header.trained_on)
 
 
 def check_device(name: str) -> None:

@@ -58,6 +58,12 @@ class Preprocessing:
 TORCHVISION = Preprocessing("RGB", 1.0, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 """What torchvision's ImageNet weights of VGG-16 were trained with."""
 
+CAFFE = Preprocessing("RGB", 1.0, (0.48235, 0.45882, 0.40784), (1 / 255, 1 / 255, 1 / 255))
+"""What torchvision's VGG16_Weights.IMAGENET1K_FEATURES want: Caffe's convolutions, their input turned to RGB."""
+
+CAFFE_BGR = Preprocessing("BGR", 255.0, (103.939, 116.779, 123.68), (1.0, 1.0, 1.0))
+"""What VGG-16 as Caffe has it wants, and the generator that the authors of SalGAN released."""
+
 
 def shrink(image: RGBImage, size: tuple[int, int]) -> RGBImage:
     """An image at the network's (height, width): pixel area resampling, as in the released code.

@@ -19,7 +19,7 @@ import torch
 from salbench.atomic import replacing
 from salbench.errors import RunError
 from salbench_models.salgan.checkpoint import Header, write_checkpoint
-from salbench_models.salgan.config import OPERATIONAL
+from salbench_models.salgan.config import OPERATIONAL, SalGANConfig
 from salbench_models.salgan.files import copy_whole
 
 STATE = "state.pt"
@@ -28,11 +28,15 @@ LAST = "last.safetensors"
 BEST = "best.safetensors"
 BEST_CONTENT = "best-content.safetensors"
 FINAL = "salgan.safetensors"
-FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CONTENT, FINAL))
+FEATURES = "features.fp16"
+FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CONTENT, FINAL, FEATURES))
 SCRATCH = re.compile(rf"\.({FILES}|epoch-\d{{3,}}\.safetensors)\.[0-9a-f]{{8}}\.tmp")
 """Names of the half-written files that a killed training leaves; whatever else lies in its folder is not its own."""
 
 LOSSES = ("content", "adversarial", "discriminator")
+FIGURES = ("learning_rate", "generator_gradient_norm", "discriminator_gradient_norm", "d_real", "d_fake")
+"""Columns of epochs.csv, after all others, so that readers of older files find those where they were: the generator's
+rate at the epoch's end, mean lengths of both gradients, the discriminator's mean answers to truths and predictions."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Epoch:
     metrics: Mapping[str, float]
     seconds: float
     images_per_second: float
+    figures: Mapping[str, float] = field(default_factory=dict)
+    """Of FIGURES those that it has; none in runs made before there were any."""
 
     @property
     def nss(self) -> float:
@@ -53,10 +59,11 @@ class Epoch:
         return value if math.isfinite(value) else -math.inf
 
     def as_row(self) -> dict[str, str | int | float]:
-        """The epoch as a row of epochs.csv; a loss that it did not have is empty."""
+        """The epoch as a row of epochs.csv; a loss or figure that it did not have is empty."""
         losses = {f"{name}_loss": self.losses.get(name, "") for name in LOSSES}
         cost = {"seconds": round(self.seconds, 3), "images_per_second": round(self.images_per_second, 3)}
-        return {"epoch": self.epoch, "phase": self.phase, **losses, **self.metrics, **cost}
+        figures = {name: self.figures.get(name, "") for name in FIGURES}
+        return {"epoch": self.epoch, "phase": self.phase, **losses, **self.metrics, **cost, **figures}
 
 
 @dataclass
@@ -96,6 +103,7 @@ class RunFolder:
     def check(self, earlier: Mapping[str, Any]) -> None:
         """RunError naming every field in which an earlier run of this folder differs."""
         ours = json.loads(json.dumps(self.identity))
+        earlier = {**SalGANConfig().as_record(), **earlier}  # options newer than the run were as their defaults are
         names = sorted((ours.keys() | earlier.keys()) - OPERATIONAL)
         differing = [f"{n} was {earlier.get(n)!r}, now {ours.get(n)!r}" for n in names if earlier.get(n) != ours.get(n)]
         if differing:

@@ -1,9 +1,11 @@
 """The training of SalGAN: content loss, then adversarial, an epoch at a time, each of which can be the last.
 
-No step draws a random number: weights come from the seed, the order of images from seed and epoch. So a run that was
-stopped and resumed gives the weights of one that was not.
+No step draws a random number that depends on what was drawn before: weights come from the seed, the order of images
+and which of them are mirrored from seed and epoch. So a run that was stopped and resumed gives the weights of one that
+was not.
 """
 
+import dataclasses
 import hashlib
 import math
 import time
@@ -17,9 +19,10 @@ from salbench.models import TrainingJob
 from salbench_models.salgan.checkpoint import Header
 from salbench_models.salgan.config import SalGANConfig
 from salbench_models.salgan.data import TrainingSet, read_training_set
+from salbench_models.salgan.features import drop_features, kept_features
 from salbench_models.salgan.files import prepare_folder
 from salbench_models.salgan.inference import Predictor
-from salbench_models.salgan.learner import PREPROCESSING, Learner
+from salbench_models.salgan.learner import Learner
 from salbench_models.salgan.run_folder import SCRATCH, Epoch, RunFolder, Saved, best_of
 
 MAX_SEED = 2**63 - 1
@@ -39,6 +42,7 @@ def train(job: TrainingJob, config: SalGANConfig) -> Path:
     saved = folder.load()
     if len(saved.history) < config.total_epochs:
         run_epochs(job, config, folder, saved)
+    drop_features(job.out)
     best = best_of(saved.history, final_phase)
     job.progress.note(f"salgan.safetensors is epoch {best.epoch}: {describe(best)}")
     return folder.publish()
@@ -57,7 +61,7 @@ def run_epochs(job: TrainingJob, config: SalGANConfig, folder: RunFolder, saved:
         learner.load_state_dict(saved.learner)
     if not config.freezes:
         job.progress.note("the encoder starts random, so conv1-conv3 are trained too, not frozen")
-    data = read_training_set(job, config.height_width, config.memory_gb)
+    data = with_options(job, learner, read_training_set(job, config.height_width, config.memory_gb))
     done = len(saved.history)
     job.progress.start("training salgan", config.total_epochs * len(data), done * len(data))
     try:
@@ -69,10 +73,23 @@ def run_epochs(job: TrainingJob, config: SalGANConfig, folder: RunFolder, saved:
         job.progress.finish()
 
 
+def with_options(job: TrainingJob, learner: Learner, data: TrainingSet) -> TrainingSet:
+    """The training set with mirroring or kept features, where the configuration asks for them."""
+    config = learner.config
+    if config.flips:
+        if config.cache_features:
+            job.progress.note("images are mirrored at random, so features of conv1-conv3 are not kept")
+        return dataclasses.replace(data, flips=True)
+    if not config.cache_features:
+        return data
+    features = kept_features(job, learner.generator, config.input_preprocessing, data.images)
+    return dataclasses.replace(data, features=features)
+
+
 def run_epoch(job: TrainingJob, learner: Learner, data: TrainingSet, number: int) -> Epoch:
     """One epoch: every image once, then the validation, whose time is not counted."""
     began = time.monotonic()
-    losses = learn(job, learner, data, number)
+    losses, figures = learn(job, learner, data, number)
     seconds = time.monotonic() - began
     epoch = Epoch(
         epoch=number,
@@ -81,25 +98,32 @@ def run_epoch(job: TrainingJob, learner: Learner, data: TrainingSet, number: int
         metrics=validation(job, learner),
         seconds=seconds,
         images_per_second=len(data) / seconds,
+        figures={"learning_rate": learner.learning_rate, **figures},
     )
     job.progress.note(f"epoch {number} of {learner.config.total_epochs}: {describe(epoch)}")
     return epoch
 
 
-def learn(job: TrainingJob, learner: Learner, data: TrainingSet, number: int) -> dict[str, float]:
-    """One pass over the images; the mean of each loss. RunError, naming the epoch, where training diverges."""
-    means, speed = Means(), Speed()
+def learn(
+    job: TrainingJob, learner: Learner, data: TrainingSet, number: int
+) -> tuple[dict[str, float], dict[str, float]]:
+    """One pass over the images; the mean of each loss and of each figure.
+
+    RunError, naming the epoch, where training diverges.
+    """
+    losses, figures, speed = Means(), Means(), Speed()
     batches = data.batches(learner.config.batch, job.seed, number, learner.device)
     try:
         for turn, batch in zip(turns(learner.config, number, len(data)), batches, strict=True):
-            losses = learner.step(batch, turn)
-            means.add(losses, len(batch.images))
-            rate = speed.after(len(batch.images))
-            job.progress.advance(len(batch.images), loss=sum(losses.values()), images_per_second=rate)
+            step = learner.step(batch, turn)
+            losses.add(step.losses, len(batch))
+            figures.add(step.figures, len(batch))
+            rate = speed.after(len(batch))
+            job.progress.advance(len(batch), loss=sum(step.losses.values()), images_per_second=rate)
         learner.check_weights()
     except RunError as error:
         raise RunError(f"{error} in epoch {number}. {standing(number)}; try a smaller --learning-rate") from error
-    return means.values()
+    return losses.values(), figures.values()
 
 
 def turns(config: SalGANConfig, number: int, images: int) -> list[int | None]:
@@ -116,7 +140,7 @@ def turns(config: SalGANConfig, number: int, images: int) -> list[int | None]:
 
 
 class Means:
-    """Mean losses over images, each over the images that it was computed on."""
+    """Mean losses or figures over images, each over the images that it was computed on."""
 
     def __init__(self) -> None:
         self.sums: dict[str, float] = defaultdict(float)
@@ -150,7 +174,8 @@ def validation(job: TrainingJob, learner: Learner) -> dict[str, float]:
     """Validation means of the generator as it is now; none without validation stimuli."""
     if not job.validation:
         return {}
-    predict = Predictor(learner.generator, PREPROCESSING, learner.config.height_width, learner.device)
+    config = learner.config
+    predict = Predictor(learner.generator, config.input_preprocessing, config.height_width, learner.device)
     return {key: float(value) for key, value in job.validate(predict).items()}
 
 
@@ -158,7 +183,7 @@ def header_of(job: TrainingJob, config: SalGANConfig, epoch: Epoch) -> Header:
     """What the checkpoint of an epoch says of itself."""
     return Header(
         config={**config.as_record(), "encoder_frozen": config.freezes},
-        preprocessing=PREPROCESSING,
+        preprocessing=config.input_preprocessing,
         size=config.size,
         trained_on=(job.dataset,),
         epoch=epoch.epoch,

@@ -7,6 +7,7 @@ from salbench.cli.audit import audit
 from salbench.cli.bounds import bounds
 from salbench.cli.data import data
 from salbench.cli.demo import demo
+from salbench.cli.import_ import import_
 from salbench.cli.listing import list_
 from salbench.cli.predict import predict
 from salbench.cli.score import score
@@ -27,5 +28,5 @@ def cli() -> None:
     """
 
 
-for command in (score, predict, audit, bounds, train, table, list_, data, demo):
+for command in (score, predict, audit, bounds, train, import_, table, list_, data, demo):
     cli.add_command(command)

@@ -1,10 +1,11 @@
 """`salbench train NAME`: a command per model that can be trained, made from the fields of its configuration."""
 
 import dataclasses
-from pathlib import Path
+import json
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from salbench.cli.options import ANY_PATH, dataset_options, run_options
 
@@ -36,28 +37,53 @@ def train() -> None:
 
 
 def _train_command(name: str, factory: Any) -> click.Command:
-    @dataset_options()
+    @dataset_options(required=False)
     @click.option("--split", help="Split to train on.  [default: train, or all of a folder]")
     @click.option(
         "--validation-split", help="Split to validate on after each epoch.  [default: val where there is one]"
     )
     @run_options(jobs=False)
     @click.option("--out", "-o", type=ANY_PATH, help="Folder of the training.  [default: runs/train-MODEL-DATASET]")
-    def command(out: Path | None, **options: Any) -> None:
-        _train(name, out, options)
+    @click.option("--print-config", is_flag=True, help="Print the whole configuration as JSON and train nothing.")
+    @click.pass_context
+    def command(context: click.Context, /, dataset: str | None, print_config: bool, **options: Any) -> None:
+        chosen = _configuration(context, factory, options)
+        if print_config:
+            _print_config(name, factory.config_class(**chosen))
+        elif dataset is None:
+            raise click.MissingParameter(ctx=context, param_type="option", param_hint="'--dataset'")
+        else:
+            _train(name, dataset, {**options, **chosen})
 
     made = click.command(name, help=_help(name, factory))(command)
-    made.params[2:2] = [_option(item) for item in dataclasses.fields(factory.config_class)]
+    made.params[2:2] = _options(factory)
     return made
 
 
-def _train(name: str, out: Path | None, options: dict[str, Any]) -> None:
+def _configuration(context: click.Context, factory: Any, options: dict[str, Any]) -> dict[str, Any]:
+    """Take the configuration out of the options: what was given on the command line, over its preset's values."""
+    from salbench.models import with_preset
+
+    values = {item.name: options.pop(item.name) for item in dataclasses.fields(factory.config_class)}
+    given = {
+        name: value
+        for name, value in values.items()
+        if context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    }
+    return with_preset(factory, given)
+
+
+def _print_config(name: str, config: Any) -> None:
+    click.echo(json.dumps({"model": name, **dataclasses.asdict(config)}, indent=2))
+
+
+def _train(name: str, dataset: str, options: dict[str, Any]) -> None:
     from salbench.cli.console import ConsoleProgress
     from salbench.training import train as train_model
 
     progress = ConsoleProgress()
     try:
-        checkpoint = train_model(name, out=out, progress=progress, **options)
+        checkpoint = train_model(name, dataset, progress=progress, **options)
     finally:
         progress.finish()
     click.echo(f"checkpoint: {checkpoint}")
@@ -71,7 +97,20 @@ def _help(name: str, factory: Any) -> str:
     )
 
 
-def _option(item: "dataclasses.Field[Any]") -> click.Option:
+def _options(factory: Any) -> list[click.Option]:
+    from salbench.models import PresetFactory
+
+    made = [field_option(item) for item in dataclasses.fields(factory.config_class)]
+    if isinstance(factory, PresetFactory):
+        names = ", ".join(factory.presets)
+        text = f"Start from a named configuration; options given beside it win. One of {names}."
+        made = [option for option in made if option.name != "preset"]
+        made.insert(0, click.Option(["--preset"], metavar="NAME", default="", help=text))
+    return made
+
+
+def field_option(item: "dataclasses.Field[Any]") -> click.Option:
+    """The command-line option of a configuration's field, with the `help` and `choices` of its metadata."""
     flag = item.name.replace("_", "-")
     choices = item.metadata.get("choices")
     if item.type in (bool, "bool"):

@@ -22,6 +22,10 @@ COMMANDS = [
     ["data"],
     ["data", "make-folder"],
     ["audit"],
+    ["bounds"],
+    ["bounds", "make"],
+    ["bounds", "show"],
+    ["import"],
     ["demo"],
 ]
 

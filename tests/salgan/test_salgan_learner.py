@@ -7,9 +7,10 @@ from salbench.errors import RunError, UsageError
 from salbench_models.salgan import SalGANConfig
 from salbench_models.salgan.data import Batch
 from salbench_models.salgan.device import torch_device
-from salbench_models.salgan.learner import Learner, make_optimizer
+from salbench_models.salgan.learner import Learner
 from salbench_models.salgan.losses import content_loss
 from salbench_models.salgan.networks import new_discriminator
+from salbench_models.salgan.optimizers import make_optimizer
 from salbench_models.salgan.preprocessing import TORCHVISION
 
 
@@ -42,17 +43,17 @@ def test_a_content_step_trains_all_but_conv1_to_conv3(learner, batch):
     assert {name.partition(".")[0] for name in moved} == {"upper", "decoder"}
     assert {name for name in before if not name.startswith("lower")} - moved == set()
     assert changed(learner.critic.network, critic) == set()
-    assert set(first) == {"content"}
+    assert set(first.losses) == {"content"}
 
 
 def test_the_turns_train_one_network_each(learner, batch):
     """Catches a discriminator that learns from the generator's step, or a generator from the discriminator's."""
     generator, critic = copies(learner.generator), copies(learner.critic.network)
-    assert set(learner.step(batch, 0)) == {"discriminator"}
+    assert set(learner.step(batch, 0).losses) == {"discriminator"}
     assert changed(learner.generator, generator) == set()
     assert changed(learner.critic.network, critic)
     critic = copies(learner.critic.network)
-    assert set(learner.step(batch, 1)) == {"content", "adversarial"}
+    assert set(learner.step(batch, 1).losses) == {"content", "adversarial"}
     assert changed(learner.critic.network, critic) == set()
     assert changed(learner.generator, generator)
     assert all(parameter.requires_grad for parameter in learner.critic.network.parameters())
@@ -114,7 +115,7 @@ def test_bf16_steps_keep_float32_weights(vgg_file, batch):
     config = SalGANConfig(size="16x16", vgg_weights=str(vgg_file), loss="bce", precision="bf16")
     learner = Learner(config, "cpu", seed=0)
     exact = content_loss("bce", learner.generator(TORCHVISION(batch.images)), batch.truth).item()
-    loss = learner.step(batch, None)["content"]
+    loss = learner.step(batch, None).losses["content"]
     assert loss == pytest.approx(exact, rel=0.05)
     assert loss != exact
     assert {tensor.dtype for tensor in learner.generator.weights().values()} == {torch.float32}

@@ -14,7 +14,7 @@ from salbench_models.salgan.data import TrainingSet
 from salbench_models.salgan.encoder import vgg_weights
 from salbench_models.salgan.files import prepare_folder
 from salbench_models.salgan.networks import new_discriminator
-from salbench_models.salgan.run_folder import SCRATCH, Epoch, best_of
+from salbench_models.salgan.run_folder import FIGURES, SCRATCH, Epoch, best_of
 from salbench_models.salgan.training import MAX_SEED, turns
 
 from .scenes import Recorder, nss_at_centre, scenes
@@ -55,7 +55,7 @@ def test_epochs_csv_has_a_row_an_epoch(finished):
     """Catches lost losses, metrics and phases, and losses in phases that have none."""
     rows = rows_of(finished.folder)
     losses = ["content_loss", "adversarial_loss", "discriminator_loss"]
-    assert list(rows[0]) == ["epoch", "phase", *losses, "nss", "seconds", "images_per_second"]
+    assert list(rows[0]) == ["epoch", "phase", *losses, "nss", "seconds", "images_per_second", *FIGURES]
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert [row["phase"] for row in rows] == ["content", "adversarial", "adversarial"]
     assert all(float(row["content_loss"]) > 0 and np.isfinite(float(row["nss"])) for row in rows)
