@@ -135,6 +135,7 @@ def make_bounds(
 
     `draws`: how often viewers are drawn for each group size and image. The other arguments as in `salbench.score`. An
     interrupted call goes on. Bounds that need viewers are left out, with a note, where a data set does not tell them.
+    Raises UsageError, DataError and RunError as `salbench.score`.
     """
     listener = progress or Silent()
     if draws < 1:
@@ -152,25 +153,10 @@ def make_bounds(
         "overwrite": overwrite,
         "progress": listener,
     }
-    names = [*LOWER, *(name for name in UPPER if max(counts, default=0) >= 2 or name == "gold-standard")]
-    if len(names) < len(LOWER) + len(UPPER):
-        listener.note("no image has two viewers: without humans, gold-standard-cv and the limit of many viewers")
-    runs = {}
-    for name in names:
-        listener.note(f"bound: {name}")
-        try:
-            runs[name] = score(opened, model=name, out=place / name, **shared)
-        except DataError as error:
-            if not name.endswith("-cv"):
-                raise
-            listener.note(f"without {name}: {error}")
+    runs = _score_bounds(opened, place, shared, several_viewers=max(counts, default=0) >= 2)
     # So many that nearly every image has them: those without have no value for a group.
     sizes = group_sizes(int(np.quantile(counts, 0.1, method="lower")) if counts else 0)
-    groups = []
-    for size in sizes:
-        listener.note(f"bound: {size} viewers predict {size} others")
-        parameters = {"viewers": size, "draws": draws}
-        groups.append(score(opened, model=GROUPS, parameters=parameters, out=place / f"viewers-{size}", **shared))
+    groups = _score_groups(opened, place, shared, sizes, draws)
     gold = runs["gold-standard"]
     limits = {
         key: _limit(key, sizes, [run.scores[key].to_numpy() for run in groups], seed, _known_limit(key, gold))
@@ -178,6 +164,35 @@ def make_bounds(
     }
     write_json(place / LIMIT, {"sizes": sizes, "draws": draws, "limits": {k: _as_json(v) for k, v in limits.items()}})
     return Bounds(runs, tuple(sizes), limits)
+
+
+def _score_bounds(dataset: Dataset, place: Path, shared: Mapping[str, Any], *, several_viewers: bool) -> dict[str, Run]:
+    """The run of every bound that the data set can have, by name. `shared`: options of every call of `score`."""
+    progress: Progress = shared["progress"]
+    if not several_viewers:
+        progress.note("no image has two viewers: without humans, gold-standard-cv and the limit of many viewers")
+    runs = {}
+    for name in (*LOWER, *(name for name in UPPER if several_viewers or name == "gold-standard")):
+        progress.note(f"bound: {name}")
+        try:
+            runs[name] = score(dataset, model=name, out=place / name, **shared)
+        except DataError as error:
+            if not name.endswith("-cv"):
+                raise
+            progress.note(f"without {name}: {error}")
+    return runs
+
+
+def _score_groups(
+    dataset: Dataset, place: Path, shared: Mapping[str, Any], sizes: Sequence[int], draws: int
+) -> list[Run]:
+    """The run of every group size: so many viewers predict as many others."""
+    runs = []
+    for size in sizes:
+        shared["progress"].note(f"bound: {size} viewers predict {size} others")
+        parameters = {"viewers": size, "draws": draws}
+        runs.append(score(dataset, model=GROUPS, parameters=parameters, out=place / f"viewers-{size}", **shared))
+    return runs
 
 
 def open_bounds(place: PathLike) -> Bounds:

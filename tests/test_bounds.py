@@ -123,12 +123,11 @@ def test_more_viewers_predict_better_and_the_limit_is_above_them(place):
     bounds = open_bounds(place)
     assert bounds.sizes == (1, 2, 3, 4)
     for key in ("cc", "nss", "sim"):
-        limit = bounds.limits[key]
-        assert list(limit.means) == sorted(limit.means), key
-        if limit.law is not None:
-            assert limit.law.limit > limit.means[-1], key
-    fitted = [limit for limit in bounds.limits.values() if limit.law is not None and not limit.known]
-    assert all(limit.low <= limit.law.limit <= limit.high for limit in fitted)
+        assert list(bounds.limits[key].means) == sorted(bounds.limits[key].means), key
+    for key in ("cc", "sim"):
+        law = bounds.limits[key].law
+        assert law is not None
+        assert law.limit > bounds.limits[key].means[-1], key
 
 
 def test_metrics_of_maps_end_at_a_map_against_itself(place):
@@ -204,7 +203,8 @@ def test_means_that_do_not_bend_have_no_limit(place, monkeypatch):
     assert "power law" in straight.why
     bent = _limit("auc_judd", sizes, [images + 0.99 - 0.4 * n**-0.8 for n in sizes], 0, None)
     assert bent.law is not None
-    assert 0 <= bent.low <= bent.high <= 1
+    assert 0 <= bent.low <= bent.law.limit <= bent.high <= 1
+    assert bent.law.limit == pytest.approx(0.99, abs=0.01)
 
 
 def test_a_data_set_with_its_own_maps_ends_at_a_perfect_score(data, tmp_path):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FOLDER, dataset_options, run_options
+from salbench.cli.options import ANY_PATH, EXISTING_FOLDER, dataset_options, metric_keys, run_options
 
 if TYPE_CHECKING:
     from salbench.audit import Audit, Effect
@@ -37,7 +37,6 @@ def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
     """
     from salbench.scoring.preload import get_ready
 
-    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
     get_ready(options["jobs"])
     from salbench.atomic import write_text
     from salbench.audit import audit as audit_maps
@@ -45,7 +44,7 @@ def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
 
     progress = ConsoleProgress()
     try:
-        done = audit_maps(metrics=keys, progress=progress, **options)
+        done = audit_maps(metrics=metric_keys(metrics), progress=progress, **options)
     finally:
         progress.finish()
     if out is not None:

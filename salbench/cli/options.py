@@ -21,6 +21,11 @@ def cores() -> int:
     return len(affinity(0)) if affinity is not None else (os.cpu_count() or 1)
 
 
+def metric_keys(metrics: str | None) -> list[str] | None:
+    """The keys of `--metrics`, a list with commas; None where it is not given."""
+    return None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
+
+
 def dataset_options(required: bool = True) -> Callable[[Command], Command]:
     """`--dataset` and `--data`."""
     return _all(

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset_options, run_options
+from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset_options, metric_keys, run_options
 
 
 @click.command()
@@ -48,7 +48,6 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
     """
     from salbench.scoring.preload import get_ready
 
-    keys = None if metrics is None else [key.strip() for key in metrics.split(",") if key.strip()]
     get_ready(options["jobs"])
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import summary_lines
@@ -56,7 +55,7 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
 
     progress = ConsoleProgress()
     try:
-        run = score_model(metrics=keys, out=out, progress=progress, **options)
+        run = score_model(metrics=metric_keys(metrics), out=out, progress=progress, **options)
     finally:
         progress.finish()
     click.echo("\n".join(summary_lines(run)))

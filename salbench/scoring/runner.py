@@ -64,11 +64,10 @@ def score(
     map per stimulus, or a result file of the SALICON challenge; `name`: its title in tables). `parameters`: those of a
     model that is fitted on a split, instead of a fit on this one. `log_density`: the folder's maps are natural
     logarithms of densities. `maps`: for a model that gives log densities, whether all metrics get its density
-    (`same`) or each the map that suits it (`metric-specific`). `metrics`: keys, by
-    default all of the protocol. `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on
-    `jobs`, the number of processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard.
-    `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is
-    continued.
+    (`same`) or each the map that suits it (`metric-specific`). `metrics`: keys, by default all of the protocol.
+    `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of
+    processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard. `out`: the run folder,
+    by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is continued.
     A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
@@ -111,10 +110,7 @@ def score(
     folder = RunFolder(Path(out) if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
     folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None)
     if folder.complete:
-        run = Run(folder.path)
-        again = "; --overwrite scores it anew" if run.errors else ""
-        listener.note(f"{folder.path}: this run was finished before; nothing to do{again}")
-        return run
+        return _finished_before(folder, listener)
     _note_few_others(len(stimuli), keys, listener)
     scorer = StimulusScorer(
         pixels=recorded.pixels,
@@ -129,11 +125,16 @@ def score(
         maps=maps,
         prior=prior,
     )
-    if jobs > 1:
-        threading.Thread(target=_import_for_the_end, daemon=True).start()
     _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
     table = ScoreTable.of([stimulus.id for stimulus in stimuli], keys, folder.rows())
     return folder.finish(table, _summary(table, seed))
+
+
+def _finished_before(folder: RunFolder, progress: Progress) -> Run:
+    run = Run(folder.path)
+    again = "; --overwrite scores it anew" if run.errors else ""
+    progress.note(f"{folder.path}: this run was finished before; nothing to do{again}")
+    return run
 
 
 def _import_for_the_end() -> None:
@@ -265,6 +266,8 @@ def _score_all(
     progress: Progress,
 ) -> None:
     """Store the rows of all stimuli that an earlier, interrupted call left to do."""
+    if jobs > 1:
+        threading.Thread(target=_import_for_the_end, daemon=True).start()
     stored = {row.stimulus for row in folder.rows()}
     todo = (one for one in numbered(stimuli) if one.stimulus.id not in stored)
     progress.start("scoring", len(stimuli), len(stored))
