@@ -15,7 +15,7 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset
 @click.option("--checkpoint", type=EXISTING_FILE, help="Weights of the model.")
 @click.option("--predictions", type=EXISTING_PATH, help="Folder with a map per stimulus, or a SALICON result file.")
 @click.option("--log-density", is_flag=True, help="The predictions are natural logarithms of densities (.npy).")
-@click.option("--name", help="Name of the predictions in tables.  [default: the folder's]")
+@click.option("--name", help="Name in tables.  [default: the model's, or the folder's]")
 @click.option(
     "--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`)."
 )

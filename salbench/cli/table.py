@@ -1,6 +1,7 @@
 """`salbench table`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -24,6 +25,11 @@ from salbench.cli.options import ANY_PATH
     help="Layout 4: values worse than this model's are put in brackets.",
 )
 @click.option(
+    "--intervals/--no-intervals",
+    default=None,
+    help="Print 95 % confidence intervals of measured values.  [default: in the layout plain]",
+)
+@click.option(
     "--format",
     "form",
     type=click.Choice(["latex", "markdown", "html", "csv"]),
@@ -32,7 +38,7 @@ from salbench.cli.options import ANY_PATH
     help="How to print it.",
 )
 @click.option("--out", "-o", type=ANY_PATH, help="File to write, instead of standard output.")
-def table(runs: tuple[Path, ...], layout: str, published: bool, reference: str, form: str, out: Path | None) -> None:
+def table(runs: tuple[Path, ...], form: str, out: Path | None, **options: Any) -> None:
     """Print runs, and published figures, as a table.
 
     RUN is a folder that `salbench score` made.
@@ -41,12 +47,13 @@ def table(runs: tuple[Path, ...], layout: str, published: bool, reference: str, 
     Examples:
       salbench table runs/a runs/b
       salbench table --layout 4 --published --format latex -o table4.tex
+      salbench table runs/* --layout 3 --published --intervals
       salbench table runs/* --layout 4 --published --reference salgan --format html -o table4.html
     """
     from salbench.atomic import write_text
     from salbench.tables import make_table, render
 
-    text = render(make_table(runs, layout=layout, published=published, reference=reference), form)
+    text = render(make_table(runs, **options), form)
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))
     else:

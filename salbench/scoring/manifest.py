@@ -119,7 +119,7 @@ def _describe_model(model: Model, source: ModelSource) -> dict[str, Any]:
         "device": source.device,
         "package": registry().package(source.name) if source.name is not None else None,
         "key": card.name,
-        "title": card.title,
+        "title": source.title or card.title,
         "citation": card.citation,
         "trained_on": list(card.trained_on),
         "uses_ground_truth": card.uses_ground_truth,

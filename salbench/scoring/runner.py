@@ -61,10 +61,11 @@ def score(
 
     `dataset`: a registered name, a folder in the generic layout, or a Dataset; `data`: where a named one lies.
     Exactly one of `model` (a registered name or an object of the plugin contract) and `predictions` (a folder with a
-    map per stimulus, or a result file of the SALICON challenge; `name`: its title in tables). `parameters`: those of a
-    model that is fitted on a split, instead of a fit on this one. `log_density`: the folder's maps are natural
-    logarithms of densities. `maps`: for a model that gives log densities, whether all metrics get its density
-    (`same`) or each the map that suits it (`metric-specific`). `metrics`: keys, by default all of the protocol.
+    map per stimulus, or a result file of the SALICON challenge). `name`: its title in tables, instead of the model's
+    own or the folder's name. `parameters`: those of a model that is fitted on a split, instead of a fit on this one.
+    `log_density`: the folder's maps are natural logarithms of densities. `maps`: for a model that gives log densities,
+    whether all metrics get its density (`same`) or each the map that suits it (`metric-specific`). `metrics`: keys, by
+    default all of the protocol.
     `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of
     processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard. `out`: the run folder,
     by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is continued.
@@ -184,13 +185,11 @@ def _source(
         return ModelSource(folder=predictions, title=name, log_density=log_density)
     if log_density:
         raise UsageError("log_density is for a folder of predictions; a model says itself what it gives")
-    if name is not None:
-        raise UsageError("name is for a folder of predictions; a model has its own")
     if checkpoint is not None and not checkpoint.is_file():
         raise DataError(f"{checkpoint}: no such file")
     if isinstance(model, str):
-        return ModelSource(name=model, checkpoint=checkpoint, device=device)
-    return ModelSource(given=model)
+        return ModelSource(name=model, title=name, checkpoint=checkpoint, device=device)
+    return ModelSource(given=model, title=name)
 
 
 def _prior(stimuli: Sequence[Stimulus], progress: Progress) -> CentrePriorFit:

@@ -37,7 +37,7 @@ class ModelSource:
     """Where a model comes from, in a form that travels to a worker: a registered name, ready maps, or an object.
 
     `folder`: a folder of maps, or a result file of the SALICON challenge; `log_density`: whether its maps are log
-    densities. `parameters`: those of a FittedModel.
+    densities. `title`: a name for tables in place of its own. `parameters`: those of a FittedModel.
     """
 
     name: str | None = None

@@ -24,16 +24,22 @@ from salbench.tables.structure import Row, Section, Table
 
 
 def make_table(
-    runs: Sequence[PathLike], *, layout: str = "plain", published: bool = False, reference: str = DEFAULT_REFERENCE
+    runs: Sequence[PathLike],
+    *,
+    layout: str = "plain",
+    published: bool = False,
+    reference: str = DEFAULT_REFERENCE,
+    intervals: bool | None = None,
 ) -> Table:
     """The table of these run folders in a layout of `LAYOUTS`.
 
     `published` adds the paper's rows; in the layout `plain`, those of all its tables. `reference`: key or name of the
     row that layout 4's brackets compare with, in each section; a section without it has no brackets, and a note says
-    so. UsageError for an unknown layout, for nothing to print, and for a reference other than the default that no
-    section has; RunError for a folder that is no complete run.
+    so. `intervals`: whether measured values have theirs beside them, by default as the layout says.
+    UsageError for an unknown layout, for nothing to print, and for a reference other than the default that no section
+    has; RunError for a folder that is no complete run.
     """
-    chosen = _find_layout(layout)
+    chosen = _find_layout(layout, intervals)
     folders = [Path(run) for run in runs]
     _check_request(chosen, folders, published, reference)
     papers = [published_table(name) for name in chosen.published] if published else []
@@ -52,11 +58,12 @@ def make_table(
     return _with_notes(_with_brackets(table, chosen, papers, reference), papers, groups)
 
 
-def _find_layout(name: str) -> Layout:
+def _find_layout(name: str, intervals: bool | None) -> Layout:
     try:
-        return LAYOUTS[name]
+        layout = LAYOUTS[name]
     except KeyError:
         raise UsageError(unknown_name("layout", name, list(LAYOUTS))) from None
+    return layout if intervals is None else replace(layout, intervals=intervals)
 
 
 def _check_request(layout: Layout, runs: Sequence[Path], published: bool, reference: str) -> None:

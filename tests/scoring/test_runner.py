@@ -490,3 +490,13 @@ def test_the_summary_is_strict_json_and_the_manifest_tells_versions_and_inputs(d
     assert run.manifest["model"]["title"] == "Mine"
     assert len(run.manifest["inputs"]["predictions"]) == len(run.manifest["inputs"]["fixations"]) == 64
     assert run.manifest["versions"]["numpy"] == np.__version__
+
+
+def test_a_model_gets_the_name_that_it_is_given(data, tmp_path):
+    """Catches two checkpoints of one model that a table cannot tell apart, and a name that replaces the model's key."""
+    run = score(data, model="centre", name="Centre, wide", metrics=["nss"], out=tmp_path / "run")
+    assert (run.manifest["model"]["key"], run.manifest["model"]["title"]) == ("centre", "Centre, wide")
+    plain = score(data, model="centre", metrics=["nss"], out=tmp_path / "plain")
+    assert plain.manifest["model"]["title"] == "Centre"
+    with pytest.raises(RunError, match="title"):
+        score(data, model="centre", metrics=["nss"], out=tmp_path / "run")

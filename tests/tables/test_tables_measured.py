@@ -363,3 +363,11 @@ def test_paths_are_not_printed(make_run: MakeRun, tmp_path: Path) -> None:
     """Catches the folder of a user's machine in a table to be published."""
     table = make_table([make_run("run", {"nss": 1.0})])
     assert not any(str(tmp_path) in render(table, form) for form in FORMATS)
+
+
+def test_intervals_can_be_asked_for_and_left_out(make_run: MakeRun) -> None:
+    """Catches an option that only the layout decides: the paper's layouts have none, `plain` has them."""
+    run = make_run("run", {"nss": score(1.7, 1.6004, 1.8)})
+    assert "1.700 [1.600, 1.800]" in render(make_table([run], layout="3", intervals=True), "markdown")
+    assert "[1.600" not in render(make_table([run], layout="3"), "markdown")
+    assert "[1.600" not in render(make_table([run], layout="plain", intervals=False), "markdown")
