@@ -12,6 +12,7 @@ from typing import Any
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.densities import CentrePriorFit
+from salbench.digests import digest_file
 from salbench.map_folder import MapFolder
 from salbench.models import Model, RepeatedModel, registry
 from salbench.protocols import Protocol
@@ -80,12 +81,6 @@ def _ground_truth(model: Model, stimuli: Sequence[Stimulus], blur: str) -> str:
     if not own or isinstance(model, RepeatedModel):
         return blur
     return f"the data set's own maps for {own} of {len(stimuli)} stimuli, else {blur}"
-
-
-def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def digest_files(files: Iterable[tuple[str, Path | None]]) -> str:

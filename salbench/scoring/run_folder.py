@@ -18,6 +18,7 @@ import numpy as np
 
 from salbench.arrays import FloatArray, IntArray
 from salbench.atomic import remove_scratch, replacing, write_json, write_text
+from salbench.digests import digest_file
 from salbench.errors import RunError
 from salbench.paths import PathLike
 from salbench.scoring.stimulus_score import Row
@@ -150,7 +151,7 @@ class RunFolder:
             yield from rows
 
     def finish(self, table: ScoreTable, summary: Mapping[str, Any]) -> Run:
-        """Write the scores and the summary, in this order, and drop the shards."""
+        """Write the scores and the summary with their check sum, in this order, and drop the shards."""
         import pyarrow as pa  # noqa: PLC0415 - heavy, and workers do without
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -161,7 +162,7 @@ class RunFolder:
         columns["error"] = _text_column(pa, table.errors)
         with replacing(self.path / SCORES) as scratch:
             pq.write_table(pa.table(columns), scratch, use_dictionary=False)
-        write_json(self.path / SUMMARY, summary)
+        write_json(self.path / SUMMARY, {**summary, "scores_sha256": digest_file(self.path / SCORES)})
         shutil.rmtree(self.shards)
         return Run(self.path)
 

@@ -1,0 +1,125 @@
+"""Comparing runs: what is refused, and what a user is told."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from salbench.cli.commands import cli
+from salbench.comparison import compare, rank
+from salbench.errors import RunError, UsageError
+from salbench.metrics import METRICS
+from salbench.scoring.runner import score
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Four models on the synthetic test split: one sees the ground truth, one knows nothing."""
+    out = tmp_path_factory.mktemp("runs")
+    keys = ["nss", "kl_divergence", "information_gain"]
+    return {
+        name: score("synthetic", model=name, metrics=keys, out=out / name).path
+        for name in ("gold-standard", "centre", "chance")
+    }
+
+
+def test_the_better_model_is_named_by_each_metrics_direction(runs):
+    """Catches a verdict that takes a higher KL for a better one."""
+    found = {one.key: one for one in compare(runs["centre"], runs["gold-standard"]).metrics}
+    assert found["nss"].difference.mean < 0 < found["kl_divergence"].difference.mean
+    assert found["nss"].better == found["kl_divergence"].better == 1
+
+
+def test_a_run_and_itself_differ_by_noise_only(runs):
+    found = compare(runs["centre"], runs["centre"])
+    assert [(one.difference.mean, one.better) for one in found.metrics] == [(0.0, None)] * 3
+
+
+def test_p_is_corrected_for_the_number_of_metrics(runs):
+    """Catches p-values that are adjusted for no, or for other, metrics: three of the smallest p make three times it."""
+    found = compare(runs["centre"], runs["gold-standard"]).metrics
+    alone = compare(runs["centre"], runs["gold-standard"], metrics=["nss"]).metrics[0]
+    assert alone.adjusted == alone.difference.p
+    smallest = min(one.difference.p for one in found)
+    assert min(one.adjusted for one in found) == pytest.approx(3 * smallest)
+
+
+def altered(run, folder, file, change):
+    copy = shutil.copytree(run, folder)
+    content = json.loads((copy / file).read_text())
+    change(content)
+    (copy / file).write_text(json.dumps(content))
+    return copy
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda run: run["dataset"].update(key="synthetic-2"), "data set key synthetic and synthetic-2"),
+        (lambda run: run["dataset"].update(split="val"), "data set split test and val"),
+        (lambda run: run["protocol"].update(key="tuebingen"), "protocol key"),
+        (lambda run: run["protocol"].update(blur_sigma=9.0), "protocol blur_sigma"),
+        (lambda run: run["inputs"].update(fixations="0" * 64), "other fixations"),
+        (lambda run: run["inputs"].update(maps="0" * 64), "other ground-truth maps"),
+    ],
+)
+def test_runs_that_do_not_compare_are_refused(runs, tmp_path, change, words):
+    """Catches pairs of scores that answer different questions: each decides what a score means."""
+    other = altered(runs["chance"], tmp_path / "other", "run.json", change)
+    with pytest.raises(RunError, match=words):
+        compare(runs["centre"], other)
+    with pytest.raises(RunError, match=words):
+        rank([runs["centre"], runs["gold-standard"], other])
+
+
+def test_runs_on_other_stimuli_are_refused(runs, tmp_path):
+    """Catches rows that are paired by their place alone."""
+    import pandas as pd
+
+    copy = shutil.copytree(runs["chance"], tmp_path / "other")
+    rows = pd.read_parquet(copy / "scores.parquet")
+    rows.iloc[::-1].to_parquet(copy / "scores.parquet")
+    with pytest.raises(RunError, match="other stimuli"):
+        compare(runs["centre"], copy)
+
+
+def test_another_ig_baseline_matters_to_ig_only(runs, tmp_path):
+    """Catches runs that do not pair for a setting that none of the compared figures depends on."""
+    plain = score("synthetic", model="chance", metrics=["nss"], out=tmp_path / "plain").path
+    assert [one.key for one in compare(runs["centre"], plain).metrics] == ["nss"]
+
+
+def test_metrics_that_a_run_lacks(runs, tmp_path):
+    plain = score("synthetic", model="chance", metrics=["nss"], out=tmp_path / "plain").path
+    with pytest.raises(UsageError, match="'kl_divergence'"):
+        compare(runs["centre"], plain, metrics=["kl_divergence"])
+    with pytest.raises(UsageError, match="at least two"):
+        rank([plain])
+
+
+def test_a_ranking_puts_the_ground_truth_first(runs):
+    """Catches ranks by the wrong direction, for a metric of either."""
+    for one in rank([runs["chance"], runs["gold-standard"], runs["centre"]]):
+        assert one.stability.rank[1] == 1.0, one.key
+        assert METRICS[one.key].higher_is_better or one.stability.first[1] == 1.0
+
+
+def test_the_command_line_tells_both_and_writes_figures(runs, tmp_path):
+    """Catches a verdict or a warning that is not printed, and figures that differ from those shown."""
+    file = tmp_path / "figures.csv"
+    done = CliRunner().invoke(cli, ["compare", str(runs["centre"]), str(runs["gold-standard"]), "-o", str(file)])
+    assert done.exit_code == 0, done.output
+    assert "A: Centre" in done.output
+    assert done.output.count("B is better") >= 2
+    rows = list(csv.DictReader(file.read_text().splitlines()))
+    assert {row["metric"] for row in rows} == {"nss", "kl_divergence", "information_gain"}
+    nss = next(row for row in rows if row["metric"] == "nss")
+    assert np.isclose(float(nss["a"]) - float(nss["b"]), float(nss["difference"]))
+    same = CliRunner().invoke(cli, ["compare", str(runs["centre"]), str(runs["centre"])])
+    assert "3 of 3 differences are within the noise" in same.output
+    three = CliRunner().invoke(cli, ["compare", *map(str, runs.values())])
+    assert "first in" in three.output
+    assert CliRunner().invoke(cli, ["compare", str(runs["centre"])]).exit_code == 2

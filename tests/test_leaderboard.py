@@ -1,0 +1,58 @@
+"""Entries of measured results."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from salbench.errors import RunError
+from salbench.leaderboard import add, entry_of
+from salbench.scoring.run_folder import open_run
+from salbench.scoring.runner import score
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "centre"
+    return score("synthetic", model="centre", metrics=["nss", "cc"], out=out)
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy of the run that a test may damage."""
+    return open_run(shutil.copytree(finished.path, tmp_path / "centre"))
+
+
+def test_an_entry_holds_the_whole_manifest_and_summary(run, tmp_path):
+    """Catches provenance that is lost on the way: the entry alone must tell what the run folder tells."""
+    file = add(run, tmp_path / "board")
+    assert file == tmp_path / "board" / "centre.json"
+    entry = json.loads(file.read_text())
+    assert entry["run"] == json.loads((run.path / "run.json").read_text())
+    assert entry["summary"] == json.loads((run.path / "summary.json").read_text())
+    assert {"inputs", "versions", "command", "seed"} <= entry["run"].keys()
+
+
+def test_one_altered_row_is_refused(run):
+    """Catches a score that somebody improved by hand."""
+    rows = pd.read_parquet(run.path / "scores.parquet")
+    rows.loc[3, "nss"] += 0.5
+    rows.to_parquet(run.path / "scores.parquet")
+    with pytest.raises(RunError, match="not the file that the run wrote"):
+        entry_of(run)
+
+
+def test_an_altered_mean_is_refused(run):
+    """Catches a summary that somebody improved by hand, which the check sum of the rows does not show."""
+    summary = json.loads((run.path / "summary.json").read_text())
+    summary["metrics"]["cc"]["mean"] += 1e-6
+    (run.path / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(RunError, match="the rows' mean of cc"):
+        entry_of(open_run(run.path))
+
+
+def test_rows_that_cannot_be_read_are_refused(run):
+    (run.path / "scores.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(RunError, match=r"scores\.parquet cannot be read"):
+        entry_of(run)
