@@ -9,7 +9,9 @@ from salbench.names import unknown_name
 from salbench.paths import PathLike
 from salbench.tables import notes
 from salbench.tables.brackets import bracket, find_reference
+from salbench.tables.emphasis import emphasise
 from salbench.tables.layouts import DEFAULT_REFERENCE, LAYOUTS, Layout
+from salbench.tables.ordering import sorted_by
 from salbench.tables.published import PublishedTable, published_table
 from salbench.tables.runs import Run, read_runs
 from salbench.tables.sections import (
@@ -22,6 +24,8 @@ from salbench.tables.sections import (
 )
 from salbench.tables.structure import Row, Section, Table
 
+MAX_DIGITS = 10
+
 
 def make_table(
     runs: Sequence[PathLike],
@@ -30,40 +34,60 @@ def make_table(
     published: bool = False,
     reference: str = DEFAULT_REFERENCE,
     intervals: bool | None = None,
+    digits: int | None = None,
+    sort: str | None = None,
+    emphasis: bool = False,
 ) -> Table:
     """The table of these run folders in a layout of `LAYOUTS`.
 
     `published` adds the paper's rows; in the layout `plain`, those of all its tables. `reference`: key or name of the
     row that layout 4's brackets compare with, in each section; a section without it has no brackets, and a note says
-    so. `intervals`: whether measured values have theirs beside them, by default as the layout says.
-    UsageError for an unknown layout, for nothing to print, and for a reference other than the default that no section
-    has; RunError for a folder that is no complete run.
+    so. `intervals`: whether measured values have theirs beside them; `digits`: decimals of measured values; by default
+    both are as the layout says. `sort`: a column's metric key or symbol, by which the rows of each section are put,
+    the best first. `emphasis`: mark the best values of each section, those that tie with them, and the next best.
+    UsageError for an unknown layout, for nothing to print, for digits out of 0 to 10, for a column that there is not,
+    and for a reference other than the default that no section has; RunError for a folder that is no complete run.
     """
-    chosen = _find_layout(layout, intervals)
+    chosen = _find_layout(layout, intervals, digits)
     folders = [Path(run) for run in runs]
     _check_request(chosen, folders, published, reference)
     papers = [published_table(name) for name in chosen.published] if published else []
-    measured = read_runs(folders)
-    columns = columns_of(chosen, papers, measured)
-    groups = group_runs(with_baselines(measured, columns))
+    scored = read_runs(folders)
+    columns = columns_of(chosen, papers, scored)
+    groups = group_runs(with_baselines(scored, columns))
     sections = [s for paper in papers for s in published_sections(paper, columns, named=chosen.metrics is None)]
+    measured = measured_sections(groups, columns, chosen)
+    if emphasis:
+        sections = [emphasise(section, columns, None) for section in sections]
+        pairs = zip(measured, groups, strict=True)
+        measured = [emphasise(section, columns, group) for section, group in pairs]
     table = Table(
         layout=chosen.key,
-        caption=_caption(chosen, papers, measured),
+        caption=_caption(chosen, papers, scored),
         columns=columns,
-        sections=(*sections, *measured_sections(groups, columns, chosen)),
-        counts=chosen.intervals and bool(measured),
-        intervals=chosen.intervals and bool(measured),
+        sections=(*sections, *measured),
+        counts=chosen.intervals and bool(scored),
+        intervals=chosen.intervals and bool(scored),
+        as_printed=chosen.as_printed,
     )
-    return _with_notes(_with_brackets(table, chosen, papers, reference), papers, groups)
+    table = _with_brackets(table, chosen, papers, reference)
+    if sort is not None:
+        table = sorted_by(table, sort)
+    return _with_notes(table, papers, groups)
 
 
-def _find_layout(name: str, intervals: bool | None) -> Layout:
+def _find_layout(name: str, intervals: bool | None, digits: int | None) -> Layout:
     try:
         layout = LAYOUTS[name]
     except KeyError:
         raise UsageError(unknown_name("layout", name, list(LAYOUTS))) from None
-    return layout if intervals is None else replace(layout, intervals=intervals)
+    if digits is not None and not 0 <= digits <= MAX_DIGITS:
+        raise UsageError(f"digits is {digits}; wanted: 0 to {MAX_DIGITS}")
+    return replace(
+        layout,
+        intervals=layout.intervals if intervals is None else intervals,
+        digits=layout.digits if digits is None else digits,
+    )
 
 
 def _check_request(layout: Layout, runs: Sequence[Path], published: bool, reference: str) -> None:
@@ -106,6 +130,7 @@ def _is_reference(key: str, references: Sequence[Row | None]) -> bool:
 
 def _with_notes(table: Table, papers: Sequence[PublishedTable], groups: Sequence[list[Run]]) -> Table:
     general = [notes.INTERVALS] if table.intervals else []
+    general += notes.emphasis_notes(table.sections)
     general += [notes.WITHIN_SECTIONS] if groups and len(table.sections) > 1 else []
     said = [
         *table.notes,

@@ -1,7 +1,7 @@
 """The layouts a table can have: the paper's Tables 2, 3, 4, and the plain one of everything measured."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 DEFAULT_REFERENCE = "salgan"
@@ -17,7 +17,8 @@ class Layout:
 
     `metrics`: its columns, or None for all that the rows have, in the registry's order.
     `digits`: decimals of measured values, as the paper has them.
-    `published`: names of the published tables that belong to it.
+    `published`: names of the published tables that belong to it. `symbols`: of metrics, where the paper prints others
+    than the registry.
     """
 
     key: str
@@ -28,11 +29,14 @@ class Layout:
     published: tuple[str, ...]
     brackets: bool = False
     intervals: bool = False
+    as_printed: bool = False
+    symbols: Mapping[str, str] = field(default_factory=dict)
 
 
 def _paper_layout(key: str, metrics: tuple[str, ...], digits: int, *, brackets: bool = False) -> Layout:
     caption = f"Measured results in the columns of Table {key} of Pan et al. (SalGAN)"
-    return Layout(key, caption, metrics, digits, (f"salgan-2017-table{key}",), brackets=brackets)
+    published = (f"salgan-2017-table{key}",)
+    return Layout(key, caption, metrics, digits, published, brackets=brackets, as_printed=True, symbols={"sim": "Sim"})
 
 
 LAYOUTS: Mapping[str, Layout] = MappingProxyType(

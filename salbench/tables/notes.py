@@ -7,7 +7,24 @@ from salbench.tables.runs import Run, short_digest
 from salbench.tables.structure import Column, Row, Section
 
 WITHIN_SECTIONS = "Sections differ in data set, split, fixations or protocol: values compare within a section only."
-INTERVALS = "Measured values are means over stimuli; in square brackets, where known, the 95 % confidence interval."
+INTERVALS = (
+    "Measured values are means over stimuli; beside them, where known, the 95 % confidence interval in square "
+    "brackets, or half of its width after ±."
+)
+
+
+def emphasis_notes(sections: Iterable[Section]) -> list[str]:
+    """What bold and underlined values are, where there are any."""
+    marked = [section for section in sections for row in section.rows for cell in row.cells if cell.emphasis]
+    if not marked:
+        return []
+    text = "Bold: the best of its section in that column, bounds left out; underlined: the next best."
+    if any(section.source == "measured" for section in marked):
+        text += (
+            " Measured values that tie with the best are bold too: 0 lies in the 95 % bootstrap interval of the mean"
+        )
+        text += " difference on the same stimuli."
+    return [text]
 
 
 def bracket_notes(sections: Sequence[Section], references: Sequence[Row | None], wanted: str) -> list[str]:

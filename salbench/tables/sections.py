@@ -1,7 +1,8 @@
 """Sections of a table: published rows as they were printed, measured rows grouped by what makes them comparable."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from salbench.metrics import METRICS
 from salbench.tables.layouts import Layout
@@ -16,17 +17,17 @@ _IG = "information_gain"
 def columns_of(layout: Layout, papers: Sequence[PublishedTable], runs: Sequence[Run]) -> tuple[Column, ...]:
     """The layout's columns, or, where it names none, every metric of the rows: known ones first, in their order."""
     if layout.metrics is not None:
-        return tuple(_column(key) for key in layout.metrics)
+        return tuple(_column(key, layout.symbols) for key in layout.metrics)
     present = {key for paper in papers for key in paper.metrics} | {key for run in runs for key in run.scores}
     known = [key for key in METRICS if key in present]
     return tuple(_column(key) for key in (*known, *sorted(present - set(known))))
 
 
-def _column(key: str) -> Column:
+def _column(key: str, symbols: Mapping[str, str] = MappingProxyType({})) -> Column:
     metric = METRICS.get(key)
     if metric is None:
         return Column(key, key)
-    return Column(key, metric.symbol, metric.arrow, metric.higher_is_better)
+    return Column(key, symbols.get(key, metric.symbol), metric.arrow, metric.higher_is_better)
 
 
 def published_sections(paper: PublishedTable, columns: Sequence[Column], *, named: bool) -> list[Section]:
@@ -120,9 +121,12 @@ def _measured_cell(score: Score | None, layout: Layout) -> Cell:
         return Cell()
     if score.mean is None:
         return Cell(n=score.n)
+    value = _fixed(score.mean, layout.digits)
+    if not layout.intervals or score.low is None or score.high is None:
+        return Cell(value, n=score.n)
     bounds = (_fixed(score.low, layout.digits), _fixed(score.high, layout.digits))
-    known = score.low is not None and score.high is not None
-    return Cell(_fixed(score.mean, layout.digits), interval=bounds if layout.intervals and known else None, n=score.n)
+    half = _fixed((score.high - score.low) / 2, layout.digits)
+    return Cell(value, interval=bounds, n=score.n, half_width=half)
 
 
 def _fixed(value: float | None, digits: int) -> str:

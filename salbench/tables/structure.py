@@ -23,22 +23,29 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """A value as it is printed, with its digits; `bracketed` means worse than the reference row's."""
+    """A value as it is printed, with its digits; `bracketed` means worse than the reference row's.
+
+    `half_width`: half the interval's, empty where there is none. `emphasis`: `best` or `second` of its column in the
+    section, or empty.
+    """
 
     value: str = UNDEFINED
     bracketed: bool = False
     interval: tuple[str, str] | None = None
     n: int | None = None
+    half_width: str = ""
+    emphasis: str = ""
 
     @property
     def text(self) -> str:
         """The value without its interval, in brackets where it is worse than the reference's."""
         return f"({self.value})" if self.bracketed else self.value
 
-    @property
-    def interval_text(self) -> str:
-        """The confidence interval in square brackets, or nothing."""
-        return f"[{', '.join(self.interval)}]" if self.interval else ""
+    def interval_text(self, *, plus_minus: bool = False) -> str:
+        """The confidence interval in square brackets, or half of it after a plus-minus sign; or nothing."""
+        if not self.interval:
+            return ""
+        return f"± {self.half_width}" if plus_minus else f"[{', '.join(self.interval)}]"
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Table:
-    """A whole table. `counts`: print each row's number of stimuli; `intervals`: print confidence intervals."""
+    """A whole table. `counts`: print each row's number of stimuli; `intervals`: print confidence intervals.
+
+    `as_printed`: published sections are headed as in the paper.
+    """
 
     layout: str
     caption: str
@@ -92,3 +102,4 @@ class Table:
     notes: tuple[str, ...] = ()
     counts: bool = False
     intervals: bool = False
+    as_printed: bool = False

@@ -8,13 +8,14 @@ import io
 from collections.abc import Iterator
 
 from salbench.tables.structure import Cell, Column, Row, Section, Table
+from salbench.tables.style import Style
 
 _LEADING = ("section", "source", "dataset", "split", "protocol", "key", "model", "flags", "bracketed", "n", "errors")
 # A spreadsheet takes a cell that begins with one of these for a formula, even behind white space.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-def to_csv(table: Table) -> str:
+def to_csv(table: Table, _: Style) -> str:
     """The table in CSV; `pandas.read_csv` reads it without arguments."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")

@@ -3,17 +3,22 @@
 import re
 from collections.abc import Iterable, Sequence
 
-from salbench.tables.structure import Cell, Row, Section, Table
+from salbench.tables.emphasis import BEST, SECOND
+from salbench.tables.grids import Grid, Item, grids_of
+from salbench.tables.structure import Table
+from salbench.tables.style import Style
 
 # Only what Markdown gives a meaning inside a line: names such as ML-NET stay readable.
 _SPECIAL = re.compile(r"[\\`*_\[\]<>|~$&]")
+_EMPHASIS = {BEST: "**{}**", SECOND: "<u>{}</u>", "": "{}"}
 
 
-def to_markdown(table: Table) -> str:
+def to_markdown(table: Table, style: Style) -> str:
     """The table in Markdown."""
     blocks = [escape_markdown(table.caption)]
-    for section in table.sections:
-        blocks += [f"**{escape_markdown(section.title)}**", _pipe_table(_lines(section, table))]
+    for grid in grids_of(table, transpose=style.transpose):
+        blocks += [f"**{escape_markdown(grid.title)}**"] if grid.title else []
+        blocks.append(_pipe_table(_lines(grid, style)))
     if table.notes:
         blocks.append("\n".join(f"- {escape_markdown(note)}" for note in table.notes))
     return "\n\n".join(blocks) + "\n"
@@ -24,22 +29,16 @@ def escape_markdown(text: str) -> str:
     return _SPECIAL.sub(r"\\\g<0>", text)
 
 
-def _lines(section: Section, table: Table) -> list[list[str]]:
-    headings = [
-        "Model",
-        *(escape_markdown(column.heading) for column in table.columns),
-        *(["n"] if table.counts else []),
-    ]
-    return [headings, *(_line(row, counts=table.counts) for row in section.rows)]
+def _lines(grid: Grid, style: Style) -> list[list[str]]:
+    head = [escape_markdown(text) for text in (grid.corner, *grid.headings)]
+    return [head, *([escape_markdown(line.heading), *(_text(i, style) for i in line.items)] for line in grid.lines)]
 
 
-def _line(row: Row, *, counts: bool) -> list[str]:
-    count = "" if row.n is None else str(row.n)
-    return [escape_markdown(row.label), *(_text(cell) for cell in row.cells), *([count] if counts else [])]
-
-
-def _text(cell: Cell) -> str:
-    return f"{cell.text} {cell.interval_text}".strip()
+def _text(item: Item, style: Style) -> str:
+    if isinstance(item, str):
+        return item
+    value = _EMPHASIS[item.emphasis].format(item.text)
+    return f"{value} {item.interval_text(plus_minus=style.plus_minus)}".strip()
 
 
 def _pipe_table(lines: Sequence[Sequence[str]]) -> str:

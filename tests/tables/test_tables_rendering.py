@@ -59,9 +59,10 @@ def tables(make_run: MakeRun) -> list[Table]:
         make_run("two", {"nss": -0.25, "cc": None}, model={"key": "centre", "title": "Centre"}),
     ]
     return [
-        make_table(paths, layout=layout, published=published)
+        make_table(paths, layout=layout, published=published, intervals=intervals, emphasis=emphasis)
         for layout in ("plain", "2", "3", "4")
         for paths, published in ((runs, True), (runs, False), ([], True))
+        for intervals, emphasis in ((None, False), (True, True))
     ]
 
 
@@ -72,7 +73,22 @@ class Cells(HTMLParser):
     """The texts of a table's cells, row by row; fails on an element that the renderer does not write."""
 
     allowed = frozenset(
-        ("figure", "table", "caption", "thead", "tbody", "tr", "th", "td", "small", "figcaption", "ul", "li")
+        (
+            "figure",
+            "table",
+            "caption",
+            "thead",
+            "tbody",
+            "tr",
+            "th",
+            "td",
+            "small",
+            "figcaption",
+            "ul",
+            "li",
+            "strong",
+            "u",
+        )
     )
 
     def __init__(self) -> None:
@@ -113,11 +129,18 @@ def parse_html(text: str) -> Cells:
 
 
 def expected_rows(table: Table) -> list[list[str]]:
-    rows = [["Model", *(column.heading for column in table.columns), *(["n"] if table.counts else [])]]
+    """As a reader sees it: the paper's layouts repeat the headings, and Table 4's parts are headed by their names."""
+    headings = [*(column.heading for column in table.columns), *(["n"] if table.counts else [])]
+    rows = [] if table.layout in {"2", "3", "4"} else [["Model", *headings]]
     for section in table.sections:
-        rows.append([section.title])
+        if table.layout in {"2", "3", "4"} and section.source == "published":
+            rows.append([section.title if table.layout == "4" else "", *headings])
+        elif table.layout in {"2", "3", "4"}:
+            rows += [[section.title], ["Model", *headings]]
+        else:
+            rows.append([section.title])
         for row in section.rows:
-            cells = [f"{cell.text} {cell.interval_text}".strip() for cell in row.cells]
+            cells = [f"{cell.text} {cell.interval_text()}".strip() for cell in row.cells]
             count = ["" if row.n is None else str(row.n)] if table.counts else []
             rows.append([row.label, *cells, *count])
     return rows
@@ -158,7 +181,8 @@ def test_markdown_tables_are_aligned_and_hold_every_cell(make_run: MakeRun) -> N
         lines = [split_pipes(line) for block in blocks for line in (block[0], *block[2:])]
         width = len(lines[0])
         wanted = [row for row in expected_rows(table) if len(row) == width and row[0] != "Model"]
-        assert [line for line in lines if line[0] != "Model"] == wanted
+        plain = [[re.sub(r"\*\*|</?u>", "", cell) for cell in line] for line in lines]
+        assert [line for line in plain if line[0] != "Model"] == wanted
 
 
 def test_markdown_escapes_hostile_text(nasty: Table) -> None:
@@ -266,7 +290,7 @@ def test_latex_is_ascii_with_arrows_and_signs(make_run: MakeRun) -> None:
     run = make_run("run", {"nss": -0.25, "emd": 1.0})
     text = render(make_table([run], layout="4", published=True), "latex")
     assert text.isascii()
-    assert r"AUC-J $\uparrow$ & SIM $\uparrow$ & EMD $\downarrow$" in text
+    assert r"SALICON (test) & AUC-J $\uparrow$ & Sim $\uparrow$ & EMD $\downarrow$" in text
     assert "& $-$0.25 &" in text
     assert "& - & (0.866)" in text.replace("- & - & -", "-")
     assert all(text.count(rf"\{rule}") == 1 for rule in ("toprule", "bottomrule"))
