@@ -10,6 +10,7 @@ from salbench.errors import RunError
 from salbench.leaderboard import add, entry_of
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
+from salbench.tables import make_table, render
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,17 @@ def test_rows_that_cannot_be_read_are_refused(run):
     (run.path / "scores.parquet").write_bytes(b"PAR1 and nothing more")
     with pytest.raises(RunError, match=r"scores\.parquet cannot be read"):
         entry_of(run)
+
+
+def test_a_table_of_entries_is_that_of_their_runs(run, tmp_path):
+    """Catches figures that change between a run and its entry."""
+    entry = add(run, tmp_path / "board", "other-name")
+    assert render(make_table([entry]), "csv") == render(make_table([run.path]), "csv")
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"format": 2}', '{"format": 1, "run": {}}', '{"format": true}'])
+def test_a_file_that_is_no_entry_is_refused(tmp_path, content):
+    """Catches a traceback for a hostile or foreign file."""
+    (tmp_path / "entry.json").write_text(content)
+    with pytest.raises(RunError, match=r"entry\.json"):
+        make_table([tmp_path / "entry.json"])

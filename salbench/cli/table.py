@@ -63,7 +63,7 @@ def table(
 ) -> None:
     """Print runs, and published figures, as a table.
 
-    RUN is a folder that `salbench score` made.
+    RUN is a folder that `salbench score` made, or an entry of a leaderboard (`salbench leaderboard add`).
 
     \b
     Examples:

@@ -1,4 +1,6 @@
-"""Run folders as a table needs them: who was scored, on what, by which protocol, with which means."""
+"""Runs as a table needs them, from their folders or from entries of a leaderboard: who was scored, on what, by which
+protocol, with which means.
+"""
 
 import json
 import re
@@ -10,6 +12,7 @@ from salbench.errors import RunError, UsageError
 from salbench.tables.records import Record, one_line, read_record
 
 _RUN_FORMAT = 1
+_ENTRY_FORMAT = 1
 _IG_BASELINE = "ig_baseline"
 # A bare "auc" is refused as well: no table may print an AUC that does not say which.
 _METRIC_KEY = re.compile(r"(?!auc$)[a-z][a-z0-9_]*")
@@ -73,9 +76,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 
 
 def read_run(folder: Path) -> Run:
-    """The run in a folder. RunError where it is no run, not complete, or damaged."""
-    plan = _read_plan(folder)
-    summary = _read_summary(folder)
+    """The run in a folder, or in an entry's file. RunError where it is no run, not complete, or damaged."""
+    plan, summary = _read_entry(folder) if folder.is_file() else (_read_plan(folder), _read_summary(folder))
     model, dataset, protocol = plan.record("model"), plan.record("dataset"), plan.record("protocol")
     inputs = plan.optional_record("inputs")
     return Run(
@@ -104,6 +106,13 @@ def read_run(folder: Path) -> Run:
 def short_digest(digest: str) -> str:
     """As much of a digest as tells inputs apart in print."""
     return digest[:_DIGEST_LETTERS] or NOT_RECORDED
+
+
+def _read_entry(file: Path) -> tuple[Record, Record]:
+    entry = read_record(file)
+    if entry.count("format") != _ENTRY_FORMAT:
+        raise entry.fault("format", f"is {entry.count('format')}; this salbench reads format {_ENTRY_FORMAT}")
+    return entry.record("run"), entry.record("summary")
 
 
 def _read_plan(folder: Path) -> Record:

@@ -38,7 +38,7 @@ def test_folders_that_are_no_runs(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunError, match="no such folder"):
         make_table([tmp_path / "missing"])
-    with pytest.raises(RunError, match="no such folder"):
+    with pytest.raises(RunError, match="file is not strict JSON"):
         make_table([tmp_path / "file"])
     with pytest.raises(RunError, match=r"has no run\.json"):
         make_table([tmp_path])
