@@ -1,8 +1,29 @@
-"""Environment variables that libraries read when they are loaded."""
+"""Environment variables: those that libraries read when they are loaded, and those that tell of a launch."""
 
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Launch:
+    """Which of the processes that torchrun started this is.
+
+    `rank`: from 0 on, of `count`. `local_rank`: from 0 on, among those of this machine.
+    """
+
+    rank: int = 0
+    count: int = 1
+    local_rank: int = 0
+
+
+def launch() -> Launch:
+    """The place of this process among those of a torchrun; alone where there is none."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return Launch()
+    rank, count, local_rank = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
+    return Launch(rank, count, local_rank)
 
 
 @contextmanager

@@ -4,7 +4,9 @@ An entry holds the run's whole manifest (model, data set, protocol, seed, check 
 and its whole summary (means, intervals, counts, check sum of the rows).
 """
 
+import json
 import math
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import numpy as np
 from salbench.atomic import write_json
 from salbench.digests import digest_file
 from salbench.errors import RunError
-from salbench.scoring.run_folder import SCORES, Run
+from salbench.scoring.run_folder import MANIFEST, SCORES, Run
 
 FORMAT = 1
 AGREEMENT = 1e-12
@@ -22,7 +24,7 @@ AGREEMENT = 1e-12
 
 def entry_of(run: Run) -> dict[str, Any]:
     """What is kept of a finished run. RunError where its rows are not those that its summary was made of."""
-    _check_rows(run)
+    check_rows(run)
     return {"format": FORMAT, "run": run.manifest, "summary": run.summary}
 
 
@@ -33,7 +35,34 @@ def add(run: Run, board: Path, name: str | None = None) -> Path:
     return file
 
 
-def _check_rows(run: Run) -> None:
+def entries_of(board: Path) -> list[Path]:
+    """The entries of a board in the order of their names, its folders' included; or the run that a path itself is.
+
+    RunError for a folder that has neither.
+    """
+    if board.is_file() or (board / MANIFEST).is_file():
+        return [board]
+    entries = [file for file in sorted(board.rglob("*.json")) if _is_entry(file)]
+    if not entries:
+        raise RunError(f"{board} has no entries; make one with `salbench leaderboard add RUN --board {board}`")
+    return entries
+
+
+def _is_entry(file: Path) -> bool:
+    """Whether a file means to be an entry; a record of another kind may lie beside entries."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True  # told of where it is read
+    return isinstance(content, dict) and {"run", "summary"} <= content.keys()
+
+
+def shipped_board() -> Path:
+    """The folder of the measured results that come with salbench."""
+    return Path(str(files("salbench_leaderboards") / "measured"))
+
+
+def check_rows(run: Run) -> None:
     """RunError where a file of the run was changed after it was finished."""
     recorded = run.summary.get("scores_sha256")
     try:

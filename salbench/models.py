@@ -207,6 +207,33 @@ class PresetFactory(Protocol):
 
 
 @dataclass(frozen=True)
+class TrainedEpoch:
+    """What one epoch of a training gave.
+
+    `epoch`: counted from 1. `phase`: the plugin's name for the part of the training that it belongs to. `metrics`: its
+    validation means. `generator_steps`: those that the network which predicts has taken at its end, where that is
+    known. `checkpoint`: the file that holds the model as it was then, where there is one.
+    """
+
+    epoch: int
+    phase: str
+    metrics: Mapping[str, float]
+    generator_steps: int | None
+    checkpoint: Path | None
+
+
+@runtime_checkable
+class EpochsFactory(Protocol):
+    """A trainable factory that can tell what each epoch of a training folder gave. Neither needs heavy libraries."""
+
+    def epochs(self, folder: Path) -> list[TrainedEpoch]:
+        """The epochs that are done, in order; none where none is. RunError for a file that is not what it should be."""
+
+    def chosen_epoch(self, folder: Path) -> TrainedEpoch | None:
+        """The epoch that is the training's result, were it to end now; None where no epoch is done."""
+
+
+@dataclass(frozen=True)
 class Importer:
     """How weights that somebody else published become a checkpoint of the model.
 

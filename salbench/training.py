@@ -8,19 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from salbench.array_cache import open_cache
 from salbench.arrays import FloatArray, RGBImage, SaliencyMap
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, UsageError
 from salbench.maps import check_sigma
-from salbench.models import ModelCard, TrainableFactory, TrainingJob, registry, with_preset
+from salbench.models import TrainableFactory, TrainingJob, registry, with_preset
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
-from salbench.scoring.fixated_pixels import read_fixations
-from salbench.scoring.stimulus_score import ModelSource, StimulusScorer, mean_of_defined, numbered
+from salbench.scoring.validation import Validator
 
 
 def train(
@@ -33,6 +31,7 @@ def train(
     blur_sigma: float | None = None,
     seed: int = 0,
     device: str | None = None,
+    jobs: int = 1,
     out: PathLike | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -42,10 +41,14 @@ def train(
     `model`: a registered name that can be trained; `options`: the fields of its configuration.
     `split`: by default `train`, or the only one of a folder. `validation_split`: by default `val` where the data set
     has it, else no validation. `blur_sigma`: pixels, how the ground-truth maps are blurred instead of MIT300's way.
+    `jobs`: processes that compute the validation's metrics while this one predicts, 1: this one does both. Its scores
+    do not depend on it; with more than one, a script needs the usual `if __name__ == "__main__":` guard.
     `out`: by default `runs/train-MODEL-DATASET`; a training that was interrupted there goes on.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
     check_sigma(blur_sigma)
+    if jobs < 1:
+        raise UsageError(f"jobs is {jobs}; wanted: at least 1")
     factory = trainable(model)
     config = _configured(factory, options)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
@@ -61,7 +64,7 @@ def train(
         dataset=f"{opened.key}/{split}",
         ground_truth=partial(training_map, rules, blur_sigma),
         ground_truth_recipe=rules.describe_blur(blur_sigma),
-        validate=_validator(validation, blur_sigma, seed, listener),
+        validate=_validator(validation, blur_sigma, seed, jobs, listener),
         out=Path(out) if out is not None else Path("runs", f"train-{model}-{opened.key}"),
         device=device,
         seed=seed,
@@ -118,36 +121,7 @@ def _validation(dataset: Dataset, split: str, validation_split: str | None) -> S
     return dataset.stimuli("val") if "val" in dataset.splits and split != "val" else []
 
 
-class _GivenPredict:
-    """A predict function, dressed as a model."""
-
-    card = ModelCard(name="training", title="training")
-
-    def __init__(self, predict: Callable[[RGBImage], SaliencyMap]) -> None:
-        self._predict = predict
-
-    def predict(self, image: RGBImage) -> SaliencyMap:
-        """What the function gives."""
-        return self._predict(image)
-
-
 def _validator(
-    stimuli: Sequence[Stimulus], blur_sigma: float | None, seed: int, progress: Progress
+    stimuli: Sequence[Stimulus], blur_sigma: float | None, seed: int, jobs: int, progress: Progress
 ) -> Callable[[Callable[[RGBImage], SaliencyMap]], Mapping[str, float]]:
-    if not stimuli:
-        return lambda predict: {}
-    protocol = find_protocol("mit300")
-    keys = protocol.choose(None)
-    cache = open_cache()
-    pixels = read_fixations(stimuli, progress, cache, protocol).pixels
-
-    def validate(predict: Callable[[RGBImage], SaliencyMap]) -> Mapping[str, float]:
-        source = ModelSource(given=_GivenPredict(predict))
-        scorer = StimulusScorer(pixels, source, protocol.key, keys, blur_sigma, seed, cache=cache)
-        rows = [scorer.row(one) for one in numbered(stimuli)]
-        scored = [row.scores for row in rows if not row.error]
-        if not scored:
-            raise DataError(f"no validation stimulus could be scored; the first: {rows[0].error}")
-        return {key: mean_of_defined([scores[key] for scores in scored]) for key in keys}
-
-    return validate
+    return Validator(stimuli, blur_sigma, seed, jobs, progress) if stimuli else lambda predict: {}

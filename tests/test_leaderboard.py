@@ -6,8 +6,9 @@ import shutil
 import pandas as pd
 import pytest
 
+from salbench.cli import main
 from salbench.errors import RunError
-from salbench.leaderboard import add, entry_of
+from salbench.leaderboard import add, entries_of, entry_of
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
 from salbench.tables import make_table, render
@@ -71,3 +72,22 @@ def test_a_file_that_is_no_entry_is_refused(tmp_path, content):
     (tmp_path / "entry.json").write_text(content)
     with pytest.raises(RunError, match=r"entry\.json"):
         make_table([tmp_path / "entry.json"])
+
+
+def test_boards_are_found_and_foreign_files_beside_entries_are_not(run, tmp_path):
+    """Catches a record that lies beside entries and is taken for one, and a run folder that is no board."""
+    entry = add(run, tmp_path / "board" / "deep")
+    (tmp_path / "board" / "reproduction.json").write_text('{"format": 1}')
+    assert entries_of(tmp_path / "board") == [entry]
+    assert entries_of(run.path) == [run.path]
+    with pytest.raises(RunError, match="no entries"):
+        entries_of(tmp_path / "none")
+
+
+def test_measured_results_are_shown_beside_published_ones(run, tmp_path, capsys):
+    """Catches a board without its rows, or without those that it is held against."""
+    add(run, tmp_path / "board")
+    assert main(["leaderboard", "show", str(tmp_path / "board"), "--layout", "3"]) == 0
+    shown = capsys.readouterr().out
+    assert "| Centre" in shown
+    assert "| GAN/4" in shown

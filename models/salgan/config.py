@@ -16,12 +16,22 @@ INITS = ("glorot", "he")
 INPUTS = {"torchvision": TORCHVISION, "caffe": CAFFE, "caffe-bgr": CAFFE_BGR}
 POOL1 = (2, 4)
 PRECISIONS = ("fp32", "bf16")
+AUTO = "auto"
+"""The precision that is found out by measurement; a training runs in one of the others."""
+KEPT = "none, all, or numbers of epochs as in 15,30"
 MAX_SIDE = 4096
 """A bound for input sides, so that a mistyped or hostile size cannot ask for all memory."""
 
-OPERATIONAL = frozenset({"preset", "keep_epochs", "memory_gb"})
+OPERATIONAL = frozenset(
+    {"preset", "keep_epochs", "memory_gb", "save_minutes", "deterministic", "tensorboard", "samples"}
+)
 """Fields that change no result: a run may be resumed with other values of these. A preset is a name for the values of
 other fields, and these must agree."""
+
+SCHEDULE = frozenset({"epochs", "adversarial_epochs"})
+"""Fields that say when a training ends: it may be prolonged, as long as what was done keeps its phase."""
+
+NONE, ALL = "none", "all"
 
 
 def option(default: Any, help_text: str, choices: tuple[str, ...] | None = None) -> Any:
@@ -79,16 +89,30 @@ class SalGANConfig:
     accumulate: int = option(1, "Parts that a batch is computed in, one after the other, to save memory.")
     cache_features: bool = option(False, "Keep conv1-conv3's output of every image in a file; conv1-conv3 must freeze.")
     compile: bool = option(False, "Compile both networks with torch.compile.")
-    precision: str = option("fp32", "Arithmetic of the training step; bf16 pays off on GPUs only.", PRECISIONS)
-    keep_epochs: bool = option(False, "Keep a checkpoint of every epoch, 127 MB each.")
+    precision: str = option(
+        "fp32",
+        "Arithmetic of the training step; auto measures a few steps and takes bf16 where that is quicker by a tenth.",
+        (*PRECISIONS, AUTO),
+    )
+    keep_epochs: str = option(NONE, "Epochs whose checkpoints are kept, 127 MB each: none, all, or as in 15,30.")
+    save_minutes: float = option(10.0, "Minutes between savings within an epoch; 0: only at the end of each.")
+    deterministic: bool = option(
+        False, "Deterministic arithmetic on GPUs too, with CUBLAS_WORKSPACE_CONFIG=:4096:8 set; the CPU's always is."
+    )
+    tensorboard: bool = option(True, "Write every step and epoch for TensorBoard, into the training's folder.")
+    samples: int = option(4, "Stimuli that a picture shows after each epoch: image, ground truth, map; 0: no picture.")
     memory_gb: float = option(8.0, "Training images beyond this many GB are kept in a temporary file, not in memory.")
     preset: str = option("", "Name of the preset that the other values started from; kept for the record.")
 
     def __post_init__(self) -> None:
+        former: Any = self.keep_epochs
+        if isinstance(former, bool):  # as the records of older runs have it
+            object.__setattr__(self, "keep_epochs", ALL if former else NONE)
         for name, choices in self.choices().items():
             self.want(name, getattr(self, name) in choices, "one of " + ", ".join(choices))
         self.check_numbers()
         self.check_weights()
+        self.want("keep_epochs", self.keep_epochs in (NONE, ALL) or bool(self.kept_numbers), KEPT)
         self.want("preset", self.preset in ("", *PRESETS), "one of " + ", ".join(PRESETS))
         parse_size(self.size)
         self.want("loss", self.loss_fits(), f"a pooling that divides both sides of {self.size}")
@@ -100,7 +124,7 @@ class SalGANConfig:
 
     def check_numbers(self) -> None:
         """Refuse numbers out of range."""
-        for name in ("epochs", "adversarial_epochs", "warmup"):
+        for name in ("epochs", "adversarial_epochs", "warmup", "samples"):
             self.want(name, getattr(self, name) >= 0, "0 or more")
         self.want("epochs", self.total_epochs > 0, "at least one epoch, content or adversarial")
         for name in ("batch", "accumulate"):
@@ -111,7 +135,7 @@ class SalGANConfig:
         self.want("momentum", 0 < self.momentum < 1, "a number between 0 and 1")
         for name in ("learning_rate", "memory_gb"):
             self.want(name, math.isfinite(getattr(self, name)) and getattr(self, name) > 0, "a number above 0")
-        for name in ("weight_decay", "alpha"):
+        for name in ("weight_decay", "alpha", "save_minutes"):
             self.want(name, math.isfinite(getattr(self, name)) and getattr(self, name) >= 0, "0 or more")
 
     def check_weights(self) -> None:
@@ -160,6 +184,27 @@ class SalGANConfig:
     def phase(self, epoch: int) -> str:
         """The phase of an epoch, which are counted from 1: `content`, then `adversarial`."""
         return "content" if epoch <= self.epochs else "adversarial"
+
+    def generator_steps(self, epoch: int, images: int) -> int:
+        """Steps that the generator has taken when an epoch is done, of trainings on so many images.
+
+        In adversarial epochs it takes every other one, the discriminator's being the first.
+        """
+        batches = math.ceil(images / self.batch)
+        content = min(epoch, self.epochs)
+        return content * batches + (epoch - content) * batches // 2
+
+    def keeps(self, epoch: int) -> bool:
+        """Whether the checkpoint of an epoch stays when later ones are done."""
+        return self.keep_epochs == ALL or epoch in self.kept_numbers
+
+    @property
+    def kept_numbers(self) -> frozenset[int]:
+        """The epochs that `keep_epochs` numbers; none for its words, and for what is no list of numbers from 1 on."""
+        parts = [part.strip() for part in self.keep_epochs.split(",")]
+        # Few digits, so that no mistyped number takes long to read.
+        good = all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) >= 1 for part in parts)
+        return frozenset(int(part) for part in parts) if good else frozenset()
 
     def as_record(self) -> dict[str, str | int | float | bool]:
         """The fields as plain values, for a checkpoint."""

@@ -2,8 +2,10 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from salbench.ahead import in_order, one_ahead
 from salbench.arrays import FloatArray, RGBImage
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError
@@ -19,6 +22,7 @@ from salbench.models import TrainingJob
 from salbench_models.salgan.preprocessing import shrink
 
 Sample = tuple[RGBImage, FloatArray]
+Share = tuple[int, int]
 
 MIRRORS = 1
 """Tells the coins of mirroring from the order of images; not 0, which NumPy takes for no number at the end."""
@@ -56,23 +60,40 @@ class TrainingSet:
     """`images`: (n, H, W, 3) uint8 RGB. `truths`: (n, H, W) float16 in 0 to 1, finer than the 8 bits of map files.
 
     `features`: (n, H/8, W/8, 256) float16, the frozen encoder's output of each image, or None where it is not kept.
-    `flips`: whether each image is mirrored in every other epoch or so, which features do not go with.
+    `flips`: whether each image is mirrored in every other epoch or so, which features do not go with. `skipped`: how
+    many stimuli could not be trained on.
     """
 
     images: npt.NDArray[np.uint8]
     truths: npt.NDArray[np.float16]
     features: npt.NDArray[np.float16] | None = None
     flips: bool = False
+    skipped: int = 0
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def batches(self, size: int, seed: int, epoch: int, device: torch.device) -> Iterator[Batch]:
-        """All images in an order that depends on seed and epoch alone; the last batch may be smaller."""
+    def batches(
+        self, size: int, seed: int, epoch: int, device: torch.device, *, first: int = 0, share: Share = (0, 1)
+    ) -> Generator[Batch, None, None]:
+        """All images in an order that depends on seed and epoch alone; the last batch may be smaller.
+
+        `first`: the number of the batch to begin with. `share`: the number of one of so many processes, which is given
+        its part of each batch; parts differ by one image at most, so some may be empty.
+        While one is worked on, the next is gathered in a thread and, where the device is a GPU, copied to it.
+        """
+        return one_ahead(self.gathered(size, seed, epoch, device, first=first, share=share))
+
+    def gathered(
+        self, size: int, seed: int, epoch: int, device: torch.device, *, first: int = 0, share: Share = (0, 1)
+    ) -> Iterator[Batch]:
+        """The same, each when it is asked for."""
         order = np.random.default_rng((seed, epoch)).permutation(len(self))
         mirrored = self.mirrored(seed, epoch)
-        for start in range(0, len(order), size):
-            rows = order[start : start + size]
+        number, count = share
+        for start in range(first * size, len(order), size):
+            batch = order[start : start + size]
+            rows = batch[len(batch) * number // count : len(batch) * (number + 1) // count]
             yield self.batch(rows, mirrored[rows], device)
 
     def mirrored(self, seed: int, epoch: int) -> npt.NDArray[np.bool_]:
@@ -98,8 +119,14 @@ def network_images(images: npt.NDArray[np.uint8], device: torch.device) -> torch
 
 
 def on_device(array: npt.NDArray[Any], device: torch.device) -> torch.Tensor:
-    """An array as a tensor on a device; on the CPU the two share their memory."""
-    return torch.from_numpy(array).to(device)
+    """An array as a tensor on a device; on the CPU the two share their memory.
+
+    A CUDA device fetches it by itself, from memory that stays where it is, while this process goes on.
+    """
+    tensor = torch.from_numpy(array)
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def mirror(arrays: npt.NDArray[Any], mirrored: npt.NDArray[np.bool_]) -> npt.NDArray[Any]:
@@ -109,7 +136,7 @@ def mirror(arrays: npt.NDArray[Any], mirrored: npt.NDArray[np.bool_]) -> npt.NDA
 
 
 def read_training_set(job: TrainingJob, size: tuple[int, int], memory_gb: float) -> TrainingSet:
-    """Read every training stimulus at (height, width).
+    """Read every training stimulus at (height, width), several at a time.
 
     A stimulus that cannot be read, or that nobody fixated, is named and left out. DataError where none is left.
     """
@@ -118,11 +145,12 @@ def read_training_set(job: TrainingJob, size: tuple[int, int], memory_gb: float)
     for image, truth in samples(job, size):
         images[count], truths[count] = image, truth
         count += 1
+    skipped = len(job.train) - count
     if count == 0:
-        raise DataError(f"{job.dataset}: none of its {len(job.train)} stimuli can be trained on")
-    if count < len(job.train):
-        job.progress.note(f"training on {count} of {len(job.train)} stimuli, {len(job.train) - count} skipped")
-    return TrainingSet(images[:count], truths[:count])
+        raise DataError(f"{job.dataset}: none of its {skipped} stimuli can be trained on")
+    if skipped:
+        job.progress.note(f"training on {count} of {len(job.train)} stimuli, {skipped} skipped")
+    return TrainingSet(images[:count], truths[:count], skipped=skipped)
 
 
 def room_for(count: int, size: tuple[int, int], memory_gb: float, folder: Path) -> tuple[Any, Any]:
@@ -142,17 +170,27 @@ def blank(shape: tuple[int, ...], dtype: type, folder: Path | None) -> npt.NDArr
 
 
 def samples(job: TrainingJob, size: tuple[int, int]) -> Iterator[Sample]:
-    """Image and truth of each usable stimulus, in the order given."""
+    """Image and truth of each usable stimulus, in the order given; one that is not is named."""
     job.progress.start(f"reading {job.dataset}", len(job.train))
     try:
-        for stimulus in job.train:
-            try:
-                yield sample(job, stimulus, size)
-            except DataError as error:
-                job.progress.note(f"skipped {stimulus.id}: {error}")
-            job.progress.advance()
+        # Threads do: Python's lock is held for a fifth of the work, most of which is decoding and Fourier transforms.
+        with closing(in_order(partial(outcome, job, size), job.train)) as outcomes:
+            for found in outcomes:
+                if isinstance(found, str):
+                    job.progress.note(f"skipped {found}")
+                else:
+                    yield found
+                job.progress.advance()
     finally:
         job.progress.finish()
+
+
+def outcome(job: TrainingJob, size: tuple[int, int], stimulus: Stimulus) -> Sample | str:
+    """A stimulus's sample, or its name and why it has none."""
+    try:
+        return sample(job, stimulus, size)
+    except DataError as error:
+        return f"{stimulus.id}: {error}"
 
 
 def sample(job: TrainingJob, stimulus: Stimulus, size: tuple[int, int]) -> Sample:

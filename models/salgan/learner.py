@@ -1,6 +1,6 @@
 """What is trained: two networks, their optimizers, and the three kinds of step."""
 
-from collections import defaultdict
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -20,8 +20,14 @@ from salbench_models.salgan.features import Painter
 from salbench_models.salgan.losses import adversarial_loss, content_loss, discriminator_loss
 from salbench_models.salgan.networks import new_discriminator, new_generator
 from salbench_models.salgan.optimizers import make_optimizer
+from salbench_models.salgan.processes import Processes
 
+ALONE = Processes()
 PRECISION: Mapping[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
+
+
+class DivergenceError(RunError):
+    """A loss or a weight that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,11 @@ class Trained:
     stepper: Any
     rise: LambdaLR
 
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """What is trained, in the optimizer's order."""
+        return [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+
     def advance(self) -> None:
         """One step of the optimizer down the gradient that was gathered."""
         self.stepper.step()
@@ -87,15 +98,38 @@ class Trained:
         self.rise.load_state_dict(dict(state["rise"]))
 
 
+@dataclass(frozen=True)
+class Aim:
+    """A kind of step: the network that takes it, what a part of a batch gives, and the names of that.
+
+    The names are those of the terms' losses and figures, for a process whose share of a batch is empty.
+    """
+
+    trained: Trained
+    terms: Callable[[Batch], Terms]
+    losses: tuple[str, ...]
+    figures: tuple[str, ...] = ()
+
+
 class Learner:
     """Generator and, where adversarial epochs are asked for, discriminator. `seed` draws the weights not given.
 
-    `fresh`: False where a saved state is loaded next, so that encoder weights need not be found again.
+    `fresh`: False where a saved state is loaded next, so that encoder weights need not be found again. `processes`:
+    those that train together, each of which has a learner and gives it its share of every batch.
     Raises UsageError for a device that is not there, DataError for encoder weights that cannot be read.
     """
 
-    def __init__(self, config: SalGANConfig, device: str | None, seed: int, *, fresh: bool = True) -> None:
+    def __init__(
+        self,
+        config: SalGANConfig,
+        device: str | None,
+        seed: int,
+        *,
+        fresh: bool = True,
+        processes: Processes = ALONE,
+    ) -> None:
         self.config = config
+        self.processes = processes
         self.preprocessing = config.input_preprocessing
         self.fabric = fabric_on(torch_device(device), config.precision)
         self.generator = new_generator(config.init, seed, frozen=config.freezes)
@@ -129,50 +163,53 @@ class Learner:
         run, stepper = self.fabric.setup(runner, optimizer, move_to_device=False)
         return Trained(name, network, optimizer, run, stepper, rise_over(self.config.warmup, optimizer))
 
-    def step(self, batch: Batch, turn: int | None) -> Step:
+    def step(self, batch: Batch, turn: int | None, whole: int | None = None) -> Step:
         """One step on a batch, in as many parts as the configuration's `accumulate` says.
 
         `turn`: None in the content phase. In the adversarial phase the number of the batch, counted through its
         epochs: even ones train the discriminator, odd ones the generator, one batch each.
-        Raises RunError for a loss that is not finite, before any weight is changed, and UsageError where the networks
-        are to be compiled and cannot be.
+        `whole`: the images of all processes' shares, of which `batch` is this one's; None where it is the whole batch.
+        Raises DivergenceError for a loss that is not finite, before any weight is changed, and UsageError where the
+        networks are to be compiled and cannot be.
         """
         with explained_compiler() if self.config.compile else nullcontext():
-            return self.turn_step(batch, turn)
+            return self.turn_step(batch, turn, len(batch) if whole is None else whole)
 
-    def turn_step(self, batch: Batch, turn: int | None) -> Step:
+    def turn_step(self, batch: Batch, turn: int | None, whole: int) -> Step:
         """The kind of step that a turn asks for."""
         if turn is None:
-            return self.descend(self.painter, batch, self.content_terms)
+            return self.descend(Aim(self.painter, self.content_terms, ("content",)), batch, whole)
         critic = self.need_critic()
         if turn % 2 == 0:
-            return self.descend(critic, batch, self.discriminator_terms)
+            aim = Aim(critic, self.discriminator_terms, ("discriminator",), ("d_real", "d_fake"))
+            return self.descend(aim, batch, whole)
         # The discriminator stays as it is: it passes the gradient on and gathers none.
         critic.network.requires_grad_(False)
         try:
-            return self.descend(self.painter, batch, self.adversarial_terms)
+            return self.descend(Aim(self.painter, self.adversarial_terms, ("content", "adversarial")), batch, whole)
         finally:
             critic.network.requires_grad_(True)
 
-    def descend(self, trained: Trained, batch: Batch, terms_of: Callable[[Batch], Terms]) -> Step:
-        """One step of a network down the mean over the batch, of which a part at a time is in memory.
+    def descend(self, aim: Aim, batch: Batch, whole: int) -> Step:
+        """One step of a network down the mean over `whole` images, of which a part at a time is in memory.
 
-        Each part's mean counts by its share of the images, so that gradients and figures add up to the batch's.
+        Each part's mean counts by its share of the images, so that gradients and figures add up to the whole's.
         """
-        losses: dict[str, float] = defaultdict(float)
-        figures: dict[str, float] = defaultdict(float)
-        trained.stepper.zero_grad(set_to_none=True)
+        sums = dict.fromkeys((*aim.losses, *aim.figures), 0.0)
+        aim.trained.stepper.zero_grad(set_to_none=True)
         for part in batch.parts(self.config.accumulate):
-            share = len(part) / len(batch)
-            terms = terms_of(part)
-            for name, value in finite(**terms.losses).items():
-                losses[name] += share * value
-            for name, figure in terms.figures.items():
-                figures[name] += share * float(figure)
+            share = len(part) / whole
+            terms = aim.terms(part)
+            for name, value in (*terms.losses.items(), *terms.figures.items()):
+                sums[name] += share * float(value.detach())
             self.fabric.backward(terms.objective * share)
-        figures[f"{trained.name}_gradient_norm"] = trained.gradient_norm()
-        trained.advance()
-        return Step(dict(losses), dict(figures))
+        sums = self.processes.add_up(aim.trained.parameters, sums)
+        losses = {name: sums[name] for name in aim.losses}
+        check_finite(losses)
+        norm = aim.trained.gradient_norm()
+        aim.trained.advance()
+        figures = {name: sums[name] for name in aim.figures}
+        return Step(losses, {**figures, f"{aim.trained.name}_gradient_norm": norm})
 
     def content_terms(self, batch: Batch) -> Terms:
         """The content loss alone, for the generator."""
@@ -212,10 +249,13 @@ class Learner:
         return self.critic
 
     def check_weights(self) -> None:
-        """RunError unless every parameter is finite."""
-        for name, tensor in self.generator.weights().items():
-            if not tensor.isfinite().all():
-                raise RunError(f"training diverged: {name} is no longer finite")
+        """DivergenceError unless every parameter is finite."""
+        for name in self.broken_weights():
+            raise DivergenceError(f"training diverged: {name} is no longer finite")
+
+    def broken_weights(self) -> Iterator[str]:
+        """The names of the generator's parameters that are not finite."""
+        return (name for name, tensor in self.generator.weights().items() if not tensor.isfinite().all())
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that a step depends on."""
@@ -225,9 +265,9 @@ class Learner:
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """What `state_dict` gave."""
+        """What `state_dict` gave; without a discriminator in it, which has not begun then, ours stays as it is."""
         self.painter.load_state_dict(state["generator"])
-        if self.critic is not None:
+        if self.critic is not None and "discriminator" in state:
             self.critic.load_state_dict(state["discriminator"])
 
 
@@ -244,13 +284,11 @@ def rise_over(steps: int, optimizer: torch.optim.Optimizer) -> LambdaLR:
     return LambdaLR(optimizer, lambda done: min(1.0, (done + 1) / max(1, steps)))
 
 
-def finite(**losses: Tensor) -> dict[str, float]:
-    """The losses as numbers. RunError for one that is not finite, before any step is taken on it."""
-    values = {name: float(loss.detach()) for name, loss in losses.items()}
-    for name, loss in losses.items():
-        if not torch.isfinite(loss.detach()):
-            raise RunError(f"training diverged: the {name} loss is {values[name]}")
-    return values
+def check_finite(losses: Mapping[str, float]) -> None:
+    """DivergenceError for a loss that is not finite, before any step is taken on it."""
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            raise DivergenceError(f"training diverged: the {name} loss is {value}")
 
 
 def mean_answer(verdict: Tensor) -> Tensor:

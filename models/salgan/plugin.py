@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from salbench.arrays import RGBImage, SaliencyMap
 from salbench.errors import DataError, UsageError
-from salbench.models import Importer, ModelCard, TrainingJob
+from salbench.models import Importer, ModelCard, TrainedEpoch, TrainingJob
 from salbench.names import unknown_name
 from salbench_models.salgan.checkpoint import Header, read_header
 from salbench_models.salgan.config import SalGANConfig
 from salbench_models.salgan.postprocessing import POSTPROCESSES
 from salbench_models.salgan.presets import PRESETS
 from salbench_models.salgan.released import ReleasedOptions, import_released
+from salbench_models.salgan.trained_epochs import chosen_epoch, trained_epochs
 
 if TYPE_CHECKING:
     from salbench_models.salgan.inference import Predictor
@@ -109,6 +110,19 @@ class SalGAN:
         from salbench_models.salgan.training import train  # noqa: PLC0415 - imports torch
 
         return train(job, config)
+
+    @classmethod
+    def epochs(cls, folder: Path) -> list[TrainedEpoch]:
+        """What each epoch of a training's folder gave; none without an epochs.csv. RunError for a damaged one."""
+        return trained_epochs(folder)
+
+    @classmethod
+    def chosen_epoch(cls, folder: Path) -> TrainedEpoch | None:
+        """The epoch of salgan.safetensors, were the training to end now; None where no epoch is done.
+
+        RunError for a damaged epochs.csv.
+        """
+        return chosen_epoch(trained_epochs(folder))
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "predictor"}

@@ -1,77 +1,47 @@
 """The folder of one training: checkpoints, epochs.csv, and the state from which a stopped run goes on.
 
-`state.pt` is written last in each epoch and is the only file read back, so whatever moment a run is killed at, the
-folder stands at the end of some epoch.
+`state.pt` is written last in each epoch, and alone within one. It is the only file that is trained on from, so whatever
+moment a run is killed at, the folder stands at one of its savings.
 """
 
-import csv
 import dataclasses
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from salbench.atomic import replacing
-from salbench.errors import RunError
-from salbench_models.salgan.checkpoint import Header, write_checkpoint
-from salbench_models.salgan.config import OPERATIONAL, SalGANConfig
+from salbench.errors import DataError, RunError
+from salbench_models.salgan.checkpoint import Header, read_header, write_checkpoint
+from salbench_models.salgan.config import OPERATIONAL, SCHEDULE, SalGANConfig
 from salbench_models.salgan.files import copy_whole
+from salbench_models.salgan.history import EPOCHS, Begun, Epoch, best_of, write_epochs
+
+if TYPE_CHECKING:
+    import torch
 
 STATE = "state.pt"
-EPOCHS = "epochs.csv"
 LAST = "last.safetensors"
 BEST = "best.safetensors"
 BEST_CONTENT = "best-content.safetensors"
 FINAL = "salgan.safetensors"
 FEATURES = "features.fp16"
-FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CONTENT, FINAL, FEATURES))
+PRECISION_FILE = "precision.json"
+FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CONTENT, FINAL, FEATURES, PRECISION_FILE))
 SCRATCH = re.compile(rf"\.({FILES}|epoch-\d{{3,}}\.safetensors)\.[0-9a-f]{{8}}\.tmp")
 """Names of the half-written files that a killed training leaves; whatever else lies in its folder is not its own."""
-
-LOSSES = ("content", "adversarial", "discriminator")
-FIGURES = ("learning_rate", "generator_gradient_norm", "discriminator_gradient_norm", "d_real", "d_fake")
-"""Columns of epochs.csv, after all others, so that readers of older files find those where they were: the generator's
-rate at the epoch's end, mean lengths of both gradients, the discriminator's mean answers to truths and predictions."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch gave: mean losses, validation means, and its cost."""
-
-    epoch: int
-    phase: str
-    losses: Mapping[str, float]
-    metrics: Mapping[str, float]
-    seconds: float
-    images_per_second: float
-    figures: Mapping[str, float] = field(default_factory=dict)
-    """Of FIGURES those that it has; none in runs made before there were any."""
-
-    @property
-    def nss(self) -> float:
-        """Validation NSS by which epochs are compared; minus infinity where there is none."""
-        value = self.metrics.get("nss", math.nan)
-        return value if math.isfinite(value) else -math.inf
-
-    def as_row(self) -> dict[str, str | int | float]:
-        """The epoch as a row of epochs.csv; a loss or figure that it did not have is empty."""
-        losses = {f"{name}_loss": self.losses.get(name, "") for name in LOSSES}
-        cost = {"seconds": round(self.seconds, 3), "images_per_second": round(self.images_per_second, 3)}
-        figures = {name: self.figures.get(name, "") for name in FIGURES}
-        return {"epoch": self.epoch, "phase": self.phase, **losses, **self.metrics, **cost, **figures}
 
 
 @dataclass
 class Saved:
-    """Where a run stands: the epochs that are done and, for all but a new one, the learner after the last."""
+    """Where a run stands: the epochs that are done, the one that is begun, and the learner, for all but a new run."""
 
     history: list[Epoch] = field(default_factory=list)
     learner: Mapping[str, Any] | None = None
+    begun: Begun | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +57,8 @@ class RunFolder:
 
     def load(self) -> Saved:
         """Where the run stands. RunError for a folder of another run or a damaged state."""
+        import torch  # noqa: PLC0415 - what only looks at a folder needs none
+
         file = self.path / STATE
         if not file.exists():
             return Saved()
@@ -95,16 +67,18 @@ class RunFolder:
             identity = json.loads(state["identity"])
             history = [Epoch(**record) for record in json.loads(state["history"])]
             learner = state["learner"]
+            begun = json.loads(state.get("begun", "null"))  # runs of before were saved between epochs alone
+            part = None if begun is None else Begun.from_record(begun)
         except Exception as error:  # the restricted unpickler raises errors of any kind for a damaged file
             raise RunError(f"{file} cannot be read ({error!r}); remove it to train anew") from error
         self.check(identity)
-        return Saved(history, learner)
+        return Saved(history, learner, part)
 
     def check(self, earlier: Mapping[str, Any]) -> None:
-        """RunError naming every field in which an earlier run of this folder differs."""
+        """RunError naming every field in which an earlier run of this folder differs, its length aside."""
         ours = json.loads(json.dumps(self.identity))
         earlier = {**SalGANConfig().as_record(), **earlier}  # options newer than the run were as their defaults are
-        names = sorted((ours.keys() | earlier.keys()) - OPERATIONAL)
+        names = sorted((ours.keys() | earlier.keys()) - OPERATIONAL - SCHEDULE)
         differing = [f"{n} was {earlier.get(n)!r}, now {ours.get(n)!r}" for n in names if earlier.get(n) != ours.get(n)]
         if differing:
             raise RunError(
@@ -113,43 +87,105 @@ class RunFolder:
             )
 
     def save(
-        self, history: Sequence[Epoch], weights: Mapping[str, torch.Tensor], header: Header, learner: Mapping[str, Any]
+        self,
+        history: list[Epoch],
+        weights: "Mapping[str, torch.Tensor]",
+        header: Header,
+        learner: Mapping[str, Any],
+        *,
+        keep: bool,
     ) -> None:
-        """Commit the last epoch of `history`. `learner` is the state to go on from."""
+        """Commit the last epoch of `history`. `learner` is the state to go on from. `keep`: this epoch's file too.
+
+        RunError, naming the file, where the disk does not take it; what was committed before stays.
+        """
         latest = history[-1]
-        write_checkpoint(self.path / LAST, weights, header)
-        if best_of(history, latest.phase) is latest:
-            copy_whole(self.path / LAST, self.path / (BEST if latest.phase == self.final_phase else BEST_CONTENT))
-        if self.identity["keep_epochs"]:
-            copy_whole(self.path / LAST, self.path / f"epoch-{latest.epoch:03}.safetensors")
-        self.write_csv(history)
-        records = json.dumps([dataclasses.asdict(epoch) for epoch in history])
-        state = {"identity": json.dumps(self.identity), "history": records, "learner": learner}
-        with replacing(self.path / STATE) as scratch:
-            torch.save(state, scratch)
+        last = self.path / LAST
+        with going_on(last):
+            write_checkpoint(last, weights, header)
+            if best_of(history, latest.phase) is latest:
+                copy_whole(last, self.path / (BEST if latest.phase == self.final_phase else BEST_CONTENT))
+            if keep:
+                copy_whole(last, self.path / kept_name(latest.epoch))
+        with going_on(self.path / EPOCHS):
+            write_epochs(self.path / EPOCHS, history)
+        self.write_state(Saved(history, learner))
 
-    def write_csv(self, history: Sequence[Epoch]) -> None:
-        """Rewrite epochs.csv."""
-        rows = [epoch.as_row() for epoch in history]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
+    def write_state(self, saved: Saved) -> None:
+        """Rewrite what a stopped run goes on from. RunError where the disk does not take it; the old one stays then."""
+        import torch  # noqa: PLC0415
 
-        with replacing(self.path / EPOCHS) as scratch, scratch.open("w", encoding="utf-8", newline="") as handle:
-            writer = csv.DictWriter(handle, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        state = {
+            "identity": json.dumps(self.identity),
+            "history": json.dumps([dataclasses.asdict(epoch) for epoch in saved.history]),
+            "learner": saved.learner,
+            "begun": json.dumps(None if saved.begun is None else dataclasses.asdict(saved.begun)),
+        }
+        # An open file, since torch's own writing to a path hides why it failed.
+        with going_on(self.path / STATE), replacing(self.path / STATE) as scratch, scratch.open("wb") as file:
+            torch.save(state, file)
 
-    def publish(self) -> Path:
+    def arrange(self, history: Sequence[Epoch]) -> None:
+        """Give the best epochs' files the names that they have with this final phase.
+
+        A training that is prolonged may end in another phase than before: the best of its content epochs is no longer
+        its result. Files are known by their headers, so that this may be stopped and repeated at any moment.
+        """
+        names = {"content": BEST_CONTENT, self.final_phase: BEST}
+        phases = {epoch.phase for epoch in history}
+        wanted = {name: best_of(history, phase).epoch for phase, name in names.items() if phase in phases}
+        there = {name: epoch_of(self.path / name) for name in (BEST, BEST_CONTENT)}
+        holders = {epoch: name for name, epoch in there.items()}
+        with going_on(self.path / BEST):
+            for name, epoch in wanted.items():
+                if there[name] != epoch and epoch in holders:
+                    copy_whole(self.path / holders[epoch], self.path / name)
+            for name in there.keys() - wanted.keys():
+                (self.path / name).unlink(missing_ok=True)
+
+    def publish(self, history: Sequence[Epoch]) -> Path:
         """The finished run's checkpoint: a copy of the final phase's best epoch. RunError where that is gone."""
         final, best = self.path / FINAL, self.path / BEST
-        if not final.exists() and not best.exists():
-            raise RunError(f"{best} is gone, though {self.path / STATE} says that the training is done")
-        if best.exists():
-            copy_whole(best, final)
+        chosen = best_of(history, self.final_phase).epoch
+        if epoch_of(best) == chosen:
+            with going_on(final):
+                copy_whole(best, final)
+        elif epoch_of(final) != chosen:
+            state = self.path / STATE
+            raise RunError(f"{best}, of epoch {chosen}, is gone, though {state} says that the training is done")
         return final
 
 
-def best_of(history: Sequence[Epoch], phase: str) -> Epoch:
-    """The first epoch of a phase with its best validation NSS; its last where none was measured."""
-    epochs = [epoch for epoch in history if epoch.phase == phase]
-    best = max(epochs, key=lambda epoch: epoch.nss)
-    return best if math.isfinite(best.nss) else epochs[-1]
+@contextmanager
+def going_on(path: Path) -> Iterator[None]:
+    """RunError that names a file and the mend for what fails in writing it."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:  # torch raises the latter
+        raise RunError(
+            f"{path} cannot be written ({reason_of(error)}). What was saved before is whole: make room, and the same "
+            "command goes on from there"
+        ) from error
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a file could not be written, in the system's words, which torch hides behind an error of its own."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__context__
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def kept_name(epoch: int) -> str:
+    """The file of an epoch that is kept."""
+    return f"epoch-{epoch:03}.safetensors"
+
+
+def epoch_of(checkpoint: Path) -> int | None:
+    """The epoch that a checkpoint is of; None where there is none that can be read."""
+    try:
+        return read_header(checkpoint).epoch
+    except DataError:
+        return None

@@ -1,51 +1,58 @@
 """The training of SalGAN: content loss, then adversarial, an epoch at a time, each of which can be the last.
 
 No step draws a random number that depends on what was drawn before: weights come from the seed, the order of images
-and which of them are mirrored from seed and epoch. So a run that was stopped and resumed gives the weights of one that
-was not.
+and which of them are mirrored from seed and epoch. So a run that was stopped and resumed, within an epoch or between
+two, gives the weights of one that was not.
 """
 
 import dataclasses
 import hashlib
 import math
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from salbench.errors import RunError, UsageError
 from salbench.models import TrainingJob
+from salbench.progress import Silent
 from salbench_models.salgan.checkpoint import Header
 from salbench_models.salgan.config import SalGANConfig
-from salbench_models.salgan.data import TrainingSet, read_training_set
+from salbench_models.salgan.data import Batch, TrainingSet, read_training_set
+from salbench_models.salgan.device import own_device, repeatable
 from salbench_models.salgan.features import drop_features, kept_features
 from salbench_models.salgan.files import prepare_folder
+from salbench_models.salgan.history import Begun, Epoch, best_of, nss_of
 from salbench_models.salgan.inference import Predictor
-from salbench_models.salgan.learner import Learner
-from salbench_models.salgan.run_folder import SCRATCH, Epoch, RunFolder, Saved, best_of
+from salbench_models.salgan.learner import DivergenceError, Learner, Step
+from salbench_models.salgan.precision import resolved
+from salbench_models.salgan.processes import Processes, joined
+from salbench_models.salgan.run_folder import SCRATCH, STATE, RunFolder, Saved
+from salbench_models.salgan.samples import SamplePictures
+from salbench_models.salgan.tensorboard import Board, open_board
 
 MAX_SEED = 2**63 - 1
 
 
 def train(job: TrainingJob, config: SalGANConfig) -> Path:
-    """Train, or go on from the last whole epoch in `job.out`; the path of `salgan.safetensors`.
+    """Train, or go on from where `job.out` stands; the path of `salgan.safetensors`.
 
     The result is the final phase's epoch of best validation NSS, or its last where `job.validate` gives no `nss`.
+    In the processes that a torchrun started each calls this, with the same; the first alone writes and validates.
     Raises UsageError for a seed below 0 or from 2**63 on, DataError for unreadable weights or images, RunError for
-    another run's folder and for a training that diverged; the checkpoints of the epochs before stay.
+    another run's folder, for one that is beyond the configuration's end, for a disk that is full and for a training
+    that diverged; what was saved before stays.
     """
     check_seed(job.seed)
-    prepare_folder(job.out, SCRATCH)
-    final_phase = config.phase(config.total_epochs)
-    folder = RunFolder(job.out, identity(job, config), final_phase)
-    saved = folder.load()
-    if len(saved.history) < config.total_epochs:
-        run_epochs(job, config, folder, saved)
-    drop_features(job.out)
-    best = best_of(saved.history, final_phase)
-    job.progress.note(f"salgan.safetensors is epoch {best.epoch}: {describe(best)}")
-    return folder.publish()
+    with joined() as processes:
+        if not processes.first:
+            job = dataclasses.replace(job, progress=Silent())
+        device = processes.each(lambda: own_device(job.device, processes.place))
+        processes.agree("kind of device", device.type)
+        with repeatable(device, on_gpu=config.deterministic):
+            return trained(dataclasses.replace(job, device=str(device)), config, processes)
 
 
 def check_seed(seed: int) -> None:
@@ -54,76 +61,247 @@ def check_seed(seed: int) -> None:
         raise UsageError(f"seed is {seed}; wanted: 0 to {MAX_SEED}")
 
 
-def run_epochs(job: TrainingJob, config: SalGANConfig, folder: RunFolder, saved: Saved) -> None:
+def trained(job: TrainingJob, config: SalGANConfig, processes: Processes) -> Path:
+    """What is still to do of a training, and its result, once the processes are together."""
+    processes.first_alone(lambda: prepare_folder(job.out, SCRATCH))
+    given = config
+    config = processes.first_alone(lambda: resolved(job, given, begun=(job.out / STATE).exists()))
+    final_phase = config.phase(config.total_epochs)
+    folder = RunFolder(job.out, identity(job, config), final_phase)
+    saved = processes.each(lambda: saved_for(config, folder))
+    processes.agree("saved epochs and batches", (len(saved.history), saved.begun.batches if saved.begun else 0))
+    if saved.history:
+        processes.first_alone(lambda: folder.arrange(saved.history))
+    if len(saved.history) < config.total_epochs:
+        run_epochs(job, config, processes, folder, saved)
+    best = best_of(saved.history, final_phase)
+    job.progress.note(f"salgan.safetensors is epoch {best.epoch}: {describe(best)}")
+    return processes.first_alone(lambda: published(folder, saved.history))
+
+
+def published(folder: RunFolder, history: Sequence[Epoch]) -> Path:
+    """The result of a training that is done, and of what it needed no more than the folder's records left."""
+    drop_features(folder.path)
+    return folder.publish(history)
+
+
+def saved_for(config: SalGANConfig, folder: RunFolder) -> Saved:
+    """Where a run stands. RunError where a training of this configuration cannot go on from there."""
+    saved = folder.load()
+    check_schedule(config, [*saved.history, *([saved.begun] if saved.begun else [])])
+    saved.history[:] = [with_generator_steps(config, epoch) for epoch in saved.history]
+    return saved
+
+
+def check_schedule(config: SalGANConfig, done: Sequence[Epoch | Begun]) -> None:
+    """RunError unless a training of this configuration starts with the epochs of an earlier one, in their phases."""
+    if len(done) > config.total_epochs:
+        raise RunError(
+            f"{len(done)} epochs are done or begun, {config.total_epochs} are asked for: ask for {len(done)} or more, "
+            "or train into another folder"
+        )
+    for epoch in done:
+        now = config.phase(epoch.epoch)
+        if epoch.phase != now:
+            raise RunError(
+                f"epoch {epoch.epoch} was {epoch.phase} and would be {now} now; a training can be prolonged only "
+                "beyond what is done: ask for other epochs or adversarial epochs, or train into another folder"
+            )
+
+
+def with_generator_steps(config: SalGANConfig, epoch: Epoch) -> Epoch:
+    """An epoch that tells the generator's steps, as those of older states do not."""
+    return dataclasses.replace(epoch, generator_steps=config.generator_steps(epoch.epoch, epoch.images))
+
+
+@dataclass
+class Run:
+    """All that the epochs of one training share. `saved_at`: when the state was last written, or the epochs began."""
+
+    job: TrainingJob
+    folder: RunFolder
+    saved: Saved
+    learner: Learner
+    data: TrainingSet
+    board: Board
+    pictures: SamplePictures
+    saved_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def config(self) -> SalGANConfig:
+        """How it is trained."""
+        return self.learner.config
+
+    @property
+    def processes(self) -> Processes:
+        """Which train together."""
+        return self.learner.processes
+
+    @property
+    def due(self) -> bool:
+        """Whether the state is to be written within the epoch: by the first process, when so much time has passed."""
+        minutes = self.config.save_minutes
+        return self.processes.first and 0 < minutes <= (time.monotonic() - self.saved_at) / 60
+
+
+def run_epochs(job: TrainingJob, config: SalGANConfig, processes: Processes, folder: RunFolder, saved: Saved) -> None:
     """All epochs that are still to do; `saved.history` grows with them."""
-    learner = Learner(config, job.device, job.seed, fresh=saved.learner is None)
+    learner = processes.each(
+        lambda: Learner(config, job.device, job.seed, fresh=saved.learner is None, processes=processes)
+    )
     if saved.learner is not None:
         learner.load_state_dict(saved.learner)
+        saved.learner = None  # a second copy of everything, which nobody needs again
     if not config.freezes:
         job.progress.note("the encoder starts random, so conv1-conv3 are trained too, not frozen")
-    data = with_options(job, learner, read_training_set(job, config.height_width, config.memory_gb))
+    data = training_set(job, learner)
+    check_same_images(saved.begun, len(data))
+    board = board_of(job, learner, saved, len(data))
+    run = Run(job, folder, saved, learner, data, board, SamplePictures(job, config.samples))
     done = len(saved.history)
-    job.progress.start("training salgan", config.total_epochs * len(data), done * len(data))
+    images = images_of(saved.begun, config.batch)
+    job.progress.start("training salgan", config.total_epochs * len(run.data), done * len(run.data) + images)
     try:
         for number in range(done + 1, config.total_epochs + 1):
-            saved.history.append(run_epoch(job, learner, data, number))
-            header = header_of(job, config, saved.history[-1])
-            folder.save(saved.history, learner.generator.weights(), header, learner.state_dict())
+            saved.history.append(run_epoch(run, number))
+            saved.begun = None
+            run.processes.first_alone(lambda: save_epoch(run))
     finally:
+        board.close()
         job.progress.finish()
+    if data.skipped:
+        job.progress.note(
+            f"{data.skipped} of {len(job.train)} training stimuli were skipped, as noted when they were read"
+        )
 
 
-def with_options(job: TrainingJob, learner: Learner, data: TrainingSet) -> TrainingSet:
-    """The training set with mirroring or kept features, where the configuration asks for them."""
-    config = learner.config
+def board_of(job: TrainingJob, learner: Learner, saved: Saved, images: int) -> Board:
+    """Where steps and epochs are drawn: by the first process alone, if the configuration asks for it."""
+    if not (learner.config.tensorboard and learner.processes.first):
+        return Board(job.progress)
+    done = len(saved.history)
+    steps = done * math.ceil(images / learner.config.batch) + (saved.begun.batches if saved.begun else 0)
+    return open_board(job.out, steps, done, job.progress)
+
+
+def check_same_images(begun: Begun | None, images: int) -> None:
+    """RunError where an epoch was begun on another number of images: its order cannot be gone on with."""
+    if begun is not None and begun.images != images:
+        raise RunError(
+            f"epoch {begun.epoch} was begun on {begun.images} images, and now {images} can be trained on: "
+            "bring the others back, or train into another folder"
+        )
+
+
+def images_of(begun: Begun | None, batch: int) -> int:
+    """The images that are done of an epoch."""
+    return 0 if begun is None else min(begun.batches * batch, begun.images)
+
+
+def training_set(job: TrainingJob, learner: Learner) -> TrainingSet:
+    """The training set with mirroring or kept features, where the configuration asks for them.
+
+    Every process reads it, and all must find as many images.
+    """
+    config, processes = learner.config, learner.processes
+    data = processes.each(lambda: read_training_set(job, config.height_width, config.memory_gb))
+    processes.agree("number of images to train on", len(data))
     if config.flips:
         if config.cache_features:
             job.progress.note("images are mirrored at random, so features of conv1-conv3 are not kept")
         return dataclasses.replace(data, flips=True)
     if not config.cache_features:
         return data
-    features = kept_features(job, learner.generator, config.input_preprocessing, data.images)
+    features = processes.first_ahead(
+        lambda: kept_features(job, learner.generator, config.input_preprocessing, data.images)
+    )
     return dataclasses.replace(data, features=features)
 
 
-def run_epoch(job: TrainingJob, learner: Learner, data: TrainingSet, number: int) -> Epoch:
-    """One epoch: every image once, then the validation, whose time is not counted."""
-    began = time.monotonic()
-    losses, figures = learn(job, learner, data, number)
-    seconds = time.monotonic() - began
+def run_epoch(run: Run, number: int) -> Epoch:
+    """One epoch, or what is left of it: every image once, then the validation, whose time is not counted."""
+    phase = run.config.phase(number)
+    begun = run.saved.begun or Begun(number, phase, len(run.data))
+    learn(run, begun)
     epoch = Epoch(
         epoch=number,
-        phase=learner.config.phase(number),
-        losses=losses,
-        metrics=validation(job, learner),
-        seconds=seconds,
-        images_per_second=len(data) / seconds,
-        figures={"learning_rate": learner.learning_rate, **figures},
+        phase=phase,
+        losses=begun.losses.values(),
+        metrics=run.processes.first_alone(lambda: validation(run.job, run.learner)),
+        seconds=begun.seconds,
+        images_per_second=len(run.data) / begun.seconds,
+        figures={"learning_rate": run.learner.learning_rate, **begun.figures.values()},
+        generator_steps=run.config.generator_steps(number, len(run.data)),
     )
-    job.progress.note(f"epoch {number} of {learner.config.total_epochs}: {describe(epoch)}")
+    run.job.progress.note(f"epoch {number} of {run.config.total_epochs}: {describe(epoch)}")
     return epoch
 
 
-def learn(
-    job: TrainingJob, learner: Learner, data: TrainingSet, number: int
-) -> tuple[dict[str, float], dict[str, float]]:
-    """One pass over the images; the mean of each loss and of each figure.
+def learn(run: Run, begun: Begun) -> None:
+    """One pass over the images that are left of an epoch, which is told of each batch.
 
     RunError, naming the epoch, where training diverges.
     """
-    losses, figures, speed = Means(), Means(), Speed()
-    batches = data.batches(learner.config.batch, job.seed, number, learner.device)
+    speed, before = Speed(), begun.seconds
     try:
-        for turn, batch in zip(turns(learner.config, number, len(data)), batches, strict=True):
-            step = learner.step(batch, turn)
-            losses.add(step.losses, len(batch))
-            figures.add(step.figures, len(batch))
-            rate = speed.after(len(batch))
-            job.progress.advance(len(batch), loss=sum(step.losses.values()), images_per_second=rate)
-        learner.check_weights()
-    except RunError as error:
-        raise RunError(f"{error} in epoch {number}. {standing(number)}; try a smaller --learning-rate") from error
-    return losses.values(), figures.values()
+        with closing(steps_left(run, begun)) as steps:
+            for turn, images, batch in steps:
+                step = run.learner.step(batch, turn, images)
+                begun.losses.add(step.losses, images)
+                begun.figures.add(step.figures, images)
+                begun.batches += 1
+                rate = speed.after(images)
+                begun.seconds = before + speed.seconds
+                run.job.progress.advance(images, loss=sum(step.losses.values()), images_per_second=rate)
+                draw(run, begun, step, rate)
+                if run.due:
+                    save_within(run, begun)
+        run.learner.check_weights()
+    except DivergenceError as error:
+        raise RunError(
+            f"{error} in epoch {begun.epoch}. {standing(begun.epoch)}; try a smaller --learning-rate"
+        ) from error
+
+
+def draw(run: Run, begun: Begun, step: Step, images_per_second: float) -> None:
+    """Show the step that was just done, numbered through all epochs from 1 on."""
+    number = (begun.epoch - 1) * math.ceil(begun.images / run.config.batch) + begun.batches
+    losses = {f"{name}_loss": value for name, value in step.losses.items()}
+    rates = {"learning_rate": run.learner.learning_rate, "images_per_second": images_per_second}
+    run.board.step(number, {**losses, **step.figures, **rates})
+
+
+def steps_left(run: Run, begun: Begun) -> Generator[tuple[int | None, int, Batch], None, None]:
+    """The batches of an epoch that are not done, of each its turn, its images, and this process's share of them."""
+    config = run.config
+    left = turns(config, begun.epoch, begun.images)[begun.batches :]
+    sizes = range(begun.images - begun.batches * config.batch, 0, -config.batch)
+    batches = run.data.batches(
+        *(config.batch, run.job.seed, begun.epoch, run.learner.device),
+        first=begun.batches,
+        share=run.processes.share,
+    )
+    with closing(batches):
+        for turn, size, batch in zip(left, sizes, batches, strict=True):
+            yield turn, min(size, config.batch), batch
+
+
+def save_within(run: Run, begun: Begun) -> None:
+    """Save how far an epoch is. Weights that are not finite are not: the next step will find them out."""
+    if not any(run.learner.broken_weights()):
+        run.folder.write_state(Saved(run.saved.history, run.learner.state_dict(), begun))
+    run.saved_at = time.monotonic()
+
+
+def save_epoch(run: Run) -> None:
+    """Save the epoch that was just done; its picture before, since what is saved is not done again."""
+    history, learner = run.saved.history, run.learner
+    picture = run.pictures.write(history[-1].epoch, predictor(learner))
+    run.board.epoch(history[-1].epoch, history[-1].as_row(), picture)
+    header = header_of(run.job, run.config, history[-1])
+    keep = run.config.keeps(history[-1].epoch)
+    run.folder.save(history, learner.generator.weights(), header, learner.state_dict(), keep=keep)
+    run.saved_at = time.monotonic()
 
 
 def turns(config: SalGANConfig, number: int, images: int) -> list[int | None]:
@@ -139,44 +317,35 @@ def turns(config: SalGANConfig, number: int, images: int) -> list[int | None]:
     return list(range(first, first + batches))
 
 
-class Means:
-    """Mean losses or figures over images, each over the images that it was computed on."""
-
-    def __init__(self) -> None:
-        self.sums: dict[str, float] = defaultdict(float)
-        self.counts: dict[str, int] = defaultdict(int)
-
-    def add(self, losses: Mapping[str, float], images: int) -> None:
-        """Count the means of a batch."""
-        for name, value in losses.items():
-            self.sums[name] += value * images
-            self.counts[name] += images
-
-    def values(self) -> dict[str, float]:
-        """The means so far, in alphabetical order."""
-        return {name: self.sums[name] / self.counts[name] for name in sorted(self.sums)}
-
-
 class Speed:
-    """Images a second since this was made."""
+    """Seconds, and images a second, since this was made."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
         self.images = 0
 
+    @property
+    def seconds(self) -> float:
+        """More than none."""
+        return max(time.monotonic() - self.began, 1e-9)
+
     def after(self, images: int) -> float:
         """The speed when so many more images are done."""
         self.images += images
-        return self.images / max(time.monotonic() - self.began, 1e-9)
+        return self.images / self.seconds
 
 
 def validation(job: TrainingJob, learner: Learner) -> dict[str, float]:
     """Validation means of the generator as it is now; none without validation stimuli."""
     if not job.validation:
         return {}
+    return {key: float(value) for key, value in job.validate(predictor(learner)).items()}
+
+
+def predictor(learner: Learner) -> Predictor:
+    """The generator as it is now, ready to predict."""
     config = learner.config
-    predict = Predictor(learner.generator, config.input_preprocessing, config.height_width, learner.device)
-    return {key: float(value) for key, value in job.validate(predict).items()}
+    return Predictor(learner.generator, config.input_preprocessing, config.height_width, learner.device)
 
 
 def header_of(job: TrainingJob, config: SalGANConfig, epoch: Epoch) -> Header:
@@ -208,8 +377,8 @@ def identity(job: TrainingJob, config: SalGANConfig) -> dict[str, Any]:
 def describe(epoch: Epoch) -> str:
     """An epoch's losses and validation NSS on one line."""
     figures = {f"{name} loss": value for name, value in epoch.losses.items()}
-    if math.isfinite(epoch.nss):
-        figures["validation NSS"] = epoch.nss
+    if math.isfinite(nss_of(epoch)):
+        figures["validation NSS"] = nss_of(epoch)
     return f"{epoch.phase}, " + ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
 
 

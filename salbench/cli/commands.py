@@ -5,11 +5,14 @@ import click
 import salbench
 from salbench.cli.audit import audit
 from salbench.cli.bounds import bounds
+from salbench.cli.compare import compare
 from salbench.cli.data import data
 from salbench.cli.demo import demo
 from salbench.cli.import_ import import_
+from salbench.cli.leaderboard import leaderboard
 from salbench.cli.listing import list_
 from salbench.cli.predict import predict
+from salbench.cli.reproduce import reproduce
 from salbench.cli.score import score
 from salbench.cli.table import table
 from salbench.cli.train import train
@@ -25,8 +28,23 @@ def cli() -> None:
     Score a folder of maps:     salbench score --dataset FOLDER --predictions MAPS
     Score a model:              salbench score --dataset synthetic --model centre
     Print tables:               salbench table --layout 4 --published
+    Repeat the SalGAN paper:    salbench reproduce table2 --dataset FOLDER --out DIR
     """
 
 
-for command in (score, predict, audit, bounds, train, import_, table, list_, data, demo):
+for command in (
+    score,
+    compare,
+    predict,
+    audit,
+    bounds,
+    train,
+    reproduce,
+    import_,
+    table,
+    leaderboard,
+    list_,
+    data,
+    demo,
+):
     cli.add_command(command)

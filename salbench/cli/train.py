@@ -1,13 +1,24 @@
-"""`salbench train NAME`: a command per model that can be trained, made from the fields of its configuration."""
+"""`salbench train NAME`: a command per model that can be trained, made from the fields of its configuration.
+
+Under torchrun every process runs the command; the first alone speaks.
+"""
 
 import dataclasses
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from salbench.cli.options import ANY_PATH, dataset_options, run_options
+from salbench.environment import launch
+from salbench.errors import SalbenchError
+
+SECONDS_TO_BE_ENDED = 30.0
+"""Within these torchrun ends a process after the first one failed, however busy the machine is."""
 
 
 class TrainGroup(click.Group):
@@ -25,6 +36,11 @@ class TrainGroup(click.Group):
 
         return _train_command(cmd_name, trainable(cmd_name))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a subcommand."""
+        with _told_once():
+            return super().invoke(ctx)
+
 
 @click.group(cls=TrainGroup)
 def train() -> None:
@@ -34,6 +50,21 @@ def train() -> None:
     Example:
       salbench train salgan --dataset osie-mouse-amt --data ~/osie --size 128x96 --out runs/salgan
     """
+
+
+@contextmanager
+def _told_once() -> Iterator[None]:
+    """Keep an error that the first process has too from being told by each.
+
+    The others give the launcher time to end them, as it does when the first has failed. Where they are still there
+    after that, the error is theirs alone, and they tell it.
+    """
+    try:
+        yield
+    except (SalbenchError, click.ClickException):
+        if launch().rank > 0:
+            time.sleep(SECONDS_TO_BE_ENDED)
+        raise
 
 
 def _train_command(name: str, factory: Any) -> click.Command:
@@ -74,19 +105,25 @@ def _configuration(context: click.Context, factory: Any, options: dict[str, Any]
 
 
 def _print_config(name: str, config: Any) -> None:
-    click.echo(json.dumps({"model": name, **dataclasses.asdict(config)}, indent=2))
+    _say(json.dumps({"model": name, **dataclasses.asdict(config)}, indent=2))
 
 
 def _train(name: str, dataset: str, options: dict[str, Any]) -> None:
     from salbench.cli.console import ConsoleProgress
+    from salbench.progress import Silent
     from salbench.training import train as train_model
 
-    progress = ConsoleProgress()
+    progress = ConsoleProgress() if launch().rank == 0 else Silent()
     try:
         checkpoint = train_model(name, dataset, progress=progress, **options)
     finally:
         progress.finish()
-    click.echo(f"checkpoint: {checkpoint}")
+    _say(f"checkpoint: {checkpoint}")
+
+
+def _say(text: str) -> None:
+    if launch().rank == 0:
+        click.echo(text)
 
 
 def _help(name: str, factory: Any) -> str:

@@ -91,7 +91,7 @@ def score(
     recorded = read_fixations(stimuli, listener, cache, rules)
     with one_thread():
         source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
-        prior = _prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
+        prior = find_prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
     loaded = source.load()
     manifest = describe_run(
         model=loaded,
@@ -192,7 +192,8 @@ def _source(
     return ModelSource(given=model, title=name)
 
 
-def _prior(stimuli: Sequence[Stimulus], progress: Progress) -> CentrePriorFit:
+def find_prior(stimuli: Sequence[Stimulus], progress: Progress) -> CentrePriorFit:
+    """The baseline density's parameters on a split. DataError where they cannot be found."""
     try:
         return fit_centre_prior(stimuli, progress)
     except DataError as error:

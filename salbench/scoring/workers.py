@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from itertools import islice
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import cv2
 from threadpoolctl import threadpool_limits
@@ -33,28 +33,35 @@ Chunk = list[Numbered]
 Failure = tuple[str, str]
 """Stimulus id and error text."""
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-class ChunkWork(Protocol):
-    """Work on stimuli, some at a time."""
+
+class ChunkWork(Protocol[Item, Result]):
+    """Work on stimuli, or on what belongs to one each, some at a time."""
 
     def prepare(self) -> None:
         """Load what the work needs: before the limits on threads are set, which see only loaded libraries."""
 
-    def __call__(self, chunk: Chunk) -> list[Failure]:
-        """Do the work on these stimuli and return those that failed."""
+    def __call__(self, chunk: list[Item]) -> list[Result]:
+        """Do the work on these and return what there is to tell of it."""
 
 
-_work: ChunkWork | None = None
+_work: ChunkWork[Any, Any] | None = None
 _failure: SalbenchError | None = None
 
 
-def run_chunks(work: ChunkWork, stimuli: Iterable[Numbered], jobs: int) -> Iterator[tuple[Chunk, list[Failure]]]:
-    """Do the work on every stimulus, in `jobs` processes (1: in this one), some at a time; yields those as they are
-    finished, with their failures. Arithmetic runs on one thread per process either way. Raises RunError where a worker
-    process dies.
+def run_chunks(
+    work: ChunkWork[Item, Result], items: Iterable[Item], jobs: int, size: int = CHUNK
+) -> Iterator[tuple[list[Item], list[Result]]]:
+    """Do the work on every item, in `jobs` processes (1: in this one), `size` at a time; yields those as they are
+    finished, with what the work returned. Arithmetic runs on one thread per process either way. Raises RunError where a
+    worker process dies.
+
+    Items are taken as workers have use for them, so an iterator may make them while others are worked on.
     """
-    left = iter(stimuli)
-    chunks = iter(lambda: list(islice(left, CHUNK)), [])
+    left = iter(items)
+    chunks = iter(lambda: list(islice(left, size)), [])
     if jobs == 1:
         yield from _in_this_process(work, chunks)
         return
@@ -70,12 +77,14 @@ def run_chunks(work: ChunkWork, stimuli: Iterable[Numbered], jobs: int) -> Itera
             raise UsageError(f"the stimuli cannot be sent to worker processes ({error}); use jobs=1") from error
 
 
-def _in_this_process(work: ChunkWork, chunks: Iterator[Chunk]) -> Iterator[tuple[Chunk, list[Failure]]]:
+def _in_this_process(
+    work: ChunkWork[Item, Result], chunks: Iterator[list[Item]]
+) -> Iterator[tuple[list[Item], list[Result]]]:
     work.prepare()
     for chunk in chunks:
         with one_thread():
-            failures = work(chunk)
-        yield chunk, failures
+            results = work(chunk)
+        yield chunk, results
 
 
 @contextmanager
@@ -91,7 +100,7 @@ def one_thread() -> Iterator[None]:
 
 
 @contextmanager
-def _pool(work: ChunkWork, jobs: int) -> Iterator[ProcessPoolExecutor]:
+def _pool(work: ChunkWork[Any, Any], jobs: int) -> Iterator[ProcessPoolExecutor]:
     get_ready(jobs)
     context = multiprocessing.get_context(start_method())
     environment = dict(os.environ)
@@ -105,10 +114,10 @@ def _pool(work: ChunkWork, jobs: int) -> Iterator[ProcessPoolExecutor]:
 
 
 def _as_finished(
-    pool: ProcessPoolExecutor, chunks: Iterator[Chunk], window: int
-) -> Iterator[tuple[Chunk, list[Failure]]]:
+    pool: ProcessPoolExecutor, chunks: Iterator[list[Item]], window: int
+) -> Iterator[tuple[list[Item], list[Any]]]:
     """Keeps only `window` chunks in flight, so that memory does not grow with their number."""
-    running: dict[Future[list[Failure]], Chunk] = {}
+    running: dict[Future[list[Any]], list[Item]] = {}
     while True:
         for chunk in islice(chunks, window - len(running)):
             with interrupts_held_back():
@@ -119,7 +128,7 @@ def _as_finished(
             yield running.pop(future), future.result()
 
 
-def _start_worker(work: ChunkWork, environment: dict[str, str]) -> None:
+def _start_worker(work: ChunkWork[Any, Any], environment: dict[str, str]) -> None:
     global _work, _failure  # noqa: PLW0603 - a worker process has one job for life
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_leave_with_driver, daemon=True).start()
@@ -157,7 +166,7 @@ def _leave_with_driver() -> None:
         os._exit(1)
 
 
-def _do_chunk(chunk: Chunk) -> list[Failure]:
+def _do_chunk(chunk: list[Any]) -> list[Any]:
     if _failure is not None:
         raise _failure
     assert _work is not None  # noqa: S101 - set by the initializer

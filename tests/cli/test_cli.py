@@ -25,6 +25,12 @@ COMMANDS = [
     ["bounds"],
     ["bounds", "make"],
     ["bounds", "show"],
+    ["reproduce"],
+    ["compare"],
+    ["leaderboard"],
+    ["leaderboard", "add"],
+    ["leaderboard", "show"],
+    ["leaderboard", "verify"],
     ["import"],
     ["demo"],
 ]
@@ -37,7 +43,9 @@ def test_every_command_has_help(command, capsys):
 
 
 @pytest.mark.parametrize(
-    "command", [["score"], ["predict"], ["train"], ["table"], ["audit"], ["data", "make-folder"]], ids=" ".join
+    "command",
+    [["score"], ["predict"], ["train"], ["table"], ["audit"], ["data", "make-folder"], ["reproduce"], ["compare"]],
+    ids=" ".join,
 )
 def test_the_help_of_working_commands_shows_an_example(command, capsys):
     main([*command, "--help"])

@@ -68,11 +68,12 @@ def vgg_file(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def run_config(vgg_file):
-    """Both phases, an odd number of batches of unequal size, an encoder from a file."""
+    """Both phases, an odd number of batches of unequal size, an encoder from a file, nothing drawn."""
     from salbench_models.salgan import SalGANConfig
 
     return SalGANConfig(
-        size="48x32", epochs=1, adversarial_epochs=2, batch=4, vgg_weights=str(vgg_file), learning_rate=1e-5
+        **{"size": "48x32", "epochs": 1, "adversarial_epochs": 2, "batch": 4, "learning_rate": 1e-5},
+        **{"vgg_weights": str(vgg_file), "tensorboard": False, "samples": 0},
     )
 
 

@@ -1,10 +1,17 @@
+import threading
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError, ShapeError, ValueRangeError
+from salbench.image_files import read_image
+from salbench.protocols import find_protocol
+from salbench.training import training_map
 from salbench_models.salgan.data import read_training_set
 from salbench_models.salgan.preprocessing import TORCHVISION, Preprocessing, shrink
 
@@ -104,3 +111,89 @@ def test_what_is_no_image_is_refused(image, error):
     """Catches grey, transparent, empty and float images that would be scaled wrongly in silence."""
     with pytest.raises(error, match="wanted"):
         shrink(image, (16, 16))
+
+
+def test_bad_files_among_good_ones_are_named_counted_and_left_out(make_job, tmp_path):
+    """Catches a truncated JPEG that trains as grey, a missing file that ends the training, and a stimulus that nobody
+    fixated; and rows that slip where the stimulus before was left out, read by several threads.
+    """
+    scene = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    for number in range(5):
+        Image.fromarray(np.roll(scene, number, axis=1)).save(tmp_path / f"{number}.jpg", quality=95)
+    whole = (tmp_path / "1.jpg").read_bytes()
+    (tmp_path / "1.jpg").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "2.jpg").unlink()
+
+    def fixations(number):
+        return Fixations.of_one_viewer([], []) if number == 3 else Fixations.of_one_viewer([30.0], [number + 10.0])
+
+    stimuli = [
+        Stimulus(str(n), (40, 60), partial(read_image, tmp_path / f"{n}.jpg"), partial(fixations, n)) for n in range(5)
+    ]
+    ground_truth = partial(training_map, find_protocol("mit300"), None)
+    job = make_job(tmp_path / "out", train=stimuli, ground_truth=ground_truth)
+    data = read_training_set(job, SIZE, memory_gb=1)
+    assert [note.split(":")[0] for note in job.progress.notes[:3]] == ["skipped 1", "skipped 2", "skipped 3"]
+    assert "1.jpg: cannot be read as an image" in job.progress.notes[0]
+    assert "2.jpg: no such file" in job.progress.notes[1]
+    assert job.progress.notes[2:] == [
+        "skipped 3: its ground truth is zero everywhere, or not finite",
+        "training on 2 of 5 stimuli, 3 skipped",
+    ]
+    assert (len(data), data.skipped) == (2, 3)
+    for row, number in enumerate((0, 4)):
+        assert np.array_equal(data.images[row], shrink(stimuli[number].image(), SIZE))
+        assert np.unravel_index(data.truths[row].argmax(), SIZE)[0] in {int((number + 10) * 0.4) + d for d in (-1, 0)}
+
+
+def test_stimuli_are_read_several_at_a_time(make_job, tmp_path, monkeypatch):
+    """Catches reading one after the other: two images that wait for each other are only there together."""
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "1")
+    monkeypatch.setattr("salbench.ahead.cores", lambda: 2)
+    together = threading.Barrier(2, timeout=10)
+
+    def waiting(stimulus):
+        together.wait()
+        return stimulus.image()
+
+    job = make_job(tmp_path)
+    alone = read_training_set(job, SIZE, memory_gb=1)
+    stimuli = [replace(stimulus, image_source=partial(waiting, stimulus)) for stimulus in job.train]
+    data = read_training_set(replace(job, train=stimuli), SIZE, memory_gb=1)
+    assert np.array_equal(data.images, alone.images)
+    assert np.array_equal(data.truths, alone.truths)
+
+
+def test_an_error_of_the_reading_is_not_passed_over(make_job, tmp_path):
+    """Catches a bug in a data set's reader that is taken for a bad file, or lost in its thread."""
+
+    def broken():
+        raise ZeroDivisionError
+
+    job = make_job(tmp_path)
+    job = replace(job, train=[replace(s, image_source=broken) if s.id == "3" else s for s in job.train])
+    with pytest.raises(ZeroDivisionError):
+        read_training_set(job, SIZE, memory_gb=1)
+    assert not any(thread.name.startswith("salbench-") for thread in threading.enumerate())
+
+
+@pytest.mark.parametrize("flips", [False, True])
+def test_batches_made_ahead_are_those_made_when_asked_for(make_job, tmp_path, flips):
+    """Catches batches in another order, of other values or another memory order, and images mirrored twice."""
+    data = replace(read_training_set(make_job(tmp_path), SIZE, memory_gb=1), flips=flips)
+    data = replace(data, features=np.random.default_rng(0).random((6, 2, 4, 256)).astype(np.float16))
+    for epoch in (1, 2):
+        ahead, plain = (list(make(4, 0, epoch, torch.device("cpu"))) for make in (data.batches, data.gathered))
+        assert len(ahead) == 2
+        for one, other in zip(ahead, plain, strict=True):
+            for name in ("images", "truth", "features"):
+                assert torch.equal(getattr(one, name), getattr(other, name))
+                assert getattr(one, name).stride() == getattr(other, name).stride()
+
+
+def test_a_loop_that_ends_early_leaves_no_thread(make_job, tmp_path):
+    """Catches a thread that goes on gathering for a training that was stopped or has diverged."""
+    batches = read_training_set(make_job(tmp_path), SIZE, memory_gb=1).batches(2, 0, 1, torch.device("cpu"))
+    next(batches)
+    batches.close()
+    assert not any(thread.name.startswith("salbench-") for thread in threading.enumerate())

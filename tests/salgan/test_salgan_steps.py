@@ -12,8 +12,8 @@ from salbench.errors import UsageError
 from salbench_models.salgan import SalGAN, SalGANConfig
 from salbench_models.salgan.checkpoint import read_weights
 from salbench_models.salgan.data import Batch, TrainingSet
+from salbench_models.salgan.history import FIGURES, Epoch
 from salbench_models.salgan.learner import Learner, Trained
-from salbench_models.salgan.run_folder import FIGURES, Epoch
 
 from .scenes import Recorder
 
@@ -130,18 +130,23 @@ def test_a_run_made_before_there_were_figures_goes_on(finished, make_job, run_co
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     records, identity = json.loads(state["history"]), json.loads(state["identity"])
     for record in records:
-        del record["figures"]
+        del record["figures"], record["generator_steps"]
     for name in ("flips", "accumulate", "cache_features", "compile"):
         del identity[name]
+    for name in ("save_minutes", "deterministic"):
+        del identity[name]
+    identity["keep_epochs"] = False
+    del state["begun"]
     torch.save({**state, "history": json.dumps(records), "identity": json.dumps(identity)}, tmp_path / "state.pt")
     assert same_weights(SalGAN.train(job, run_config), finished.checkpoint)
     assert [row["learning_rate"] for row in rows_of(tmp_path)] == ["", "1e-05", "1e-05"]
+    assert [row["generator_steps"] for row in rows_of(tmp_path)] == ["2", "3", "4"]
 
 
 def test_an_epochs_row_keeps_the_older_columns_first():
     """Catches a reader of columns by number who finds another one there."""
     row = Epoch(1, "content", {"content": 0.5}, {"nss": 1.0}, 1.0, 1.0).as_row()
-    assert list(row)[5:] == ["nss", "seconds", "images_per_second", *FIGURES]
+    assert list(row)[5:] == ["nss", "seconds", "images_per_second", *FIGURES, "generator_steps"]
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from salbench_models.salgan.checkpoint import read_header, read_weights
 from salbench_models.salgan.data import TrainingSet
 from salbench_models.salgan.encoder import vgg_weights
 from salbench_models.salgan.files import prepare_folder
+from salbench_models.salgan.history import FIGURES, Epoch, best_of
 from salbench_models.salgan.networks import new_discriminator
-from salbench_models.salgan.run_folder import FIGURES, SCRATCH, Epoch, best_of
+from salbench_models.salgan.run_folder import SCRATCH
 from salbench_models.salgan.training import MAX_SEED, turns
 
 from .scenes import Recorder, nss_at_centre, scenes
@@ -55,12 +56,22 @@ def test_epochs_csv_has_a_row_an_epoch(finished):
     """Catches lost losses, metrics and phases, and losses in phases that have none."""
     rows = rows_of(finished.folder)
     losses = ["content_loss", "adversarial_loss", "discriminator_loss"]
-    assert list(rows[0]) == ["epoch", "phase", *losses, "nss", "seconds", "images_per_second", *FIGURES]
+    assert list(rows[0]) == [
+        "epoch",
+        "phase",
+        *losses,
+        "nss",
+        "seconds",
+        "images_per_second",
+        *FIGURES,
+        "generator_steps",
+    ]
     assert [row["epoch"] for row in rows] == ["1", "2", "3"]
     assert [row["phase"] for row in rows] == ["content", "adversarial", "adversarial"]
     assert all(float(row["content_loss"]) > 0 and np.isfinite(float(row["nss"])) for row in rows)
     assert (rows[0]["adversarial_loss"], rows[0]["discriminator_loss"]) == ("", "")
     assert all(float(row["discriminator_loss"]) > 0 and float(row["adversarial_loss"]) > 0 for row in rows[1:])
+    assert [row["generator_steps"] for row in rows] == ["2", "3", "4"]
     assert all(float(row["seconds"]) > 0 and float(row["images_per_second"]) > 0 for row in rows)
 
 
@@ -108,12 +119,12 @@ def test_an_interrupted_run_goes_on_to_the_same_weights(finished, make_job, tmp_
         SalGAN.train(job, finished.config)
     assert [row["epoch"] for row in rows_of(tmp_path)] == ["1"]
     progress = Recorder()
-    checkpoint = SalGAN.train(replace(job, progress=progress), replace(finished.config, keep_epochs=True))
+    checkpoint = SalGAN.train(replace(job, progress=progress), replace(finished.config, keep_epochs="2"))
     assert progress.started[1] == ("training salgan", 18, 6)
     assert same_weights(checkpoint, finished.checkpoint)
     assert same_weights(tmp_path / "last.safetensors", finished.folder / "last.safetensors")
     assert [without_cost(row) for row in rows_of(tmp_path)] == [without_cost(row) for row in rows_of(finished.folder)]
-    assert {path.name for path in tmp_path.glob("epoch-*")} == {"epoch-002.safetensors", "epoch-003.safetensors"}
+    assert {path.name for path in tmp_path.glob("epoch-*")} == {"epoch-002.safetensors"}
 
 
 def test_a_finished_run_is_returned_without_training(finished):

@@ -1,0 +1,384 @@
+"""The SalGAN paper's experiments on any data set: what is missing is trained, then scored, printed and drawn.
+
+Below the folder `out` lie `trainings/PRESET`, `runs/…` (run folders as `score` makes them), and the results: a file per
+experiment and format, and `reproduction.json`. Everything that was finished is found again, so the same call goes on
+after any interruption, with more experiments, or with more epochs.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any, cast
+
+from salbench import __version__
+from salbench.atomic import write_json, write_text
+from salbench.curves import write_curve_table, write_curves
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.registry import open_dataset
+from salbench.errors import DataError, RunError, UsageError
+from salbench.experiments import ADVERSARIAL, EXPERIMENTS, FIGURE_3_METRICS, MODEL, Budget, Experiment, presets_of
+from salbench.figures import GridRow, write_grid
+from salbench.models import EpochsFactory, SaliencyModel, TrainedEpoch, registry
+from salbench.names import unknown_name
+from salbench.paths import PathLike
+from salbench.progress import Progress, Silent
+from salbench.protocols import find_protocol
+from salbench.scoring.runner import score
+from salbench.tables import make_table, render
+from salbench.training import train, trainable, training_map
+
+DECIDED_HERE = frozenset({"preset", "loss", "epochs", "adversarial_epochs", "keep_epochs"})
+"""Options of a training that the experiment decides."""
+
+SUFFIXES = {"markdown": "md", "latex": "tex", "html": "html", "csv": "csv"}
+PICTURES = 6
+"""Stimuli in the grid of figure6, spread evenly over the split."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A split that trainings are scored on."""
+
+    dataset: Dataset
+    split: str
+
+    @property
+    def name(self) -> str:
+        """As part of a folder's name."""
+        return f"{self.dataset.key}-{self.split}"
+
+
+@dataclass(frozen=True)
+class ScoredRow:
+    """A row of a table: which epoch of which training was scored. `run`: its run folder, below the reproduction's."""
+
+    experiment: str
+    preset: str
+    title: str
+    epoch: int
+    generator_steps: int | None
+    target: str
+    run: str
+
+
+@dataclass
+class Reproduction:
+    """What came out. `files`: the results, in order. `failures`: by preset, why its training or scores are missing."""
+
+    out: Path
+    files: list[Path] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+    trained: dict[str, Sequence[TrainedEpoch]] = field(default_factory=dict)
+    rows: list[ScoredRow] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is asked for. `targets`: the validation split first, then the test split if there is any.
+
+    `options`: of the training's configuration, the same for all trainings.
+    """
+
+    experiments: Sequence[Experiment]
+    dataset: Dataset
+    split: str
+    targets: Sequence[Target]
+    budget: Budget
+    out: Path
+    options: Mapping[str, Any]
+    blur_sigma: float | None
+    jobs: int
+    seed: int
+    device: str | None
+    progress: Progress
+
+
+def reproduce(
+    experiments: Sequence[str],
+    dataset: PathLike | Dataset,
+    *,
+    out: PathLike,
+    data: PathLike | None = None,
+    split: str = "train",
+    validation_split: str = "val",
+    test_dataset: PathLike | Dataset | None = None,
+    test_data: PathLike | None = None,
+    test_split: str | None = None,
+    epochs: int | None = None,
+    bootstrap: int = Budget.bootstrap,
+    blur_sigma: float | None = None,
+    jobs: int = 1,
+    seed: int = 0,
+    device: str | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Reproduction:
+    """Repeat experiments of the SalGAN paper, keys of EXPERIMENTS, and return what came out.
+
+    `dataset` is trained on (`split`) and validated on (`validation_split`), as the paper did with SALICON;
+    `test_dataset`, its default split unless `test_split` names another, is scored beside it. `epochs` of every
+    training, by default the paper's; of the adversarial ones the first `bootstrap` are content loss alone, and after as
+    many Table 2 is measured. Table 3 and the figures take each training's best epoch by validation NSS. `options`:
+    further fields of the training's configuration, the same for all trainings.
+    A training or scoring that fails costs only its own row: it is in the result's `failures`.
+    Raises UsageError or DataError for a request that cannot be carried out.
+    """
+    _check_alone()
+    asked = [_experiment(key) for key in dict.fromkeys(experiments)]
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
+    elsewhere = test_data if test_data is not None else data
+    plan = Plan(
+        experiments=asked,
+        dataset=opened,
+        split=split,
+        targets=_targets(opened, validation_split, test_dataset, elsewhere, test_split),
+        budget=_budget(asked, epochs, bootstrap),
+        out=Path(out),
+        options=_checked(options),
+        blur_sigma=blur_sigma,
+        jobs=jobs,
+        seed=seed,
+        device=device,
+        progress=progress or Silent(),
+    )
+    return carry_out(plan)
+
+
+def _check_alone() -> None:
+    """UsageError where several processes were started: scoring has its own."""
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UsageError(
+            "reproduce runs in one process: with torchrun, train each preset into DIR/trainings/PRESET by "
+            "`salbench train salgan --preset PRESET`, then call `salbench reproduce --out DIR` without it"
+        )
+
+
+def _experiment(key: str) -> Experiment:
+    try:
+        return EXPERIMENTS[key]
+    except KeyError:
+        raise UsageError(unknown_name("experiment", key, list(EXPERIMENTS))) from None
+
+
+def _budget(experiments: Sequence[Experiment], epochs: int | None, bootstrap: int) -> Budget:
+    if not experiments:
+        raise UsageError(f"name at least one experiment: {', '.join(EXPERIMENTS)}")
+    budget = Budget(epochs if epochs is not None else max(one.epochs for one in experiments), bootstrap)
+    least = budget.bootstrap + (1 if ADVERSARIAL & set(presets_of(experiments)) else 0)
+    if budget.bootstrap < 1 or budget.total < least:
+        raise UsageError(
+            f"epochs is {budget.total} with a bootstrap of {budget.bootstrap}; wanted: a bootstrap of 1 or more, "
+            f"and at least {max(least, 1)} epochs"
+        )
+    return budget
+
+
+def _checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options. UsageError for one that makes the experiments what they are."""
+    taken = sorted(DECIDED_HERE & options.keys())
+    if taken:
+        raise UsageError(f"the experiments decide {', '.join(taken)}; they are no options here")
+    return options
+
+
+def _targets(
+    dataset: Dataset,
+    validation_split: str,
+    test_dataset: PathLike | Dataset | None,
+    test_data: PathLike | None,
+    test_split: str | None,
+) -> list[Target]:
+    targets = [Target(dataset, validation_split)]
+    if test_dataset is not None:
+        opened = test_dataset if isinstance(test_dataset, Dataset) else open_dataset(test_dataset, test_data)
+        targets.append(Target(opened, test_split or opened.default_split))
+    elif test_split is not None:
+        targets.append(Target(dataset, test_split))
+    for target in targets:
+        target.dataset.stimuli(target.split)  # an unknown split is better told of now than after hours of training
+    return targets
+
+
+def carry_out(plan: Plan) -> Reproduction:
+    """Train what is missing, then make every result."""
+    result = Reproduction(plan.out)
+    presets = presets_of(plan.experiments)
+    for number, preset in enumerate(presets, start=1):
+        plan.progress.note(f"{preset}: training {number} of {len(presets)}")
+        with _costs_only(preset, plan, result):
+            result.trained[preset] = trained(plan, preset)
+    for experiment in plan.experiments:
+        make = _table if experiment.layout else {"figure3": _figure3, "figure6": _figure6}[experiment.key]
+        result.files += make(plan, experiment, result)
+        _record(plan, result)
+    return result
+
+
+@contextmanager
+def _costs_only(preset: str, plan: Plan, result: Reproduction) -> Iterator[None]:
+    """What cannot be had in the block is noted under a preset, and the others go on; a wrong request ends them all."""
+    try:
+        yield
+    except (DataError, RunError) as error:
+        result.failures[preset] = str(error)
+        plan.progress.note(f"{preset} is left out: {error}")
+
+
+def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
+    """The epochs of a preset's training, which is carried on to the budget where it has fewer."""
+    factory, folder = _factory(), _training_folder(plan, preset)
+    # A training that went further is asked for as it is, so that what else it was made with is checked all the same.
+    budget = replace(plan.budget, total=max(plan.budget.total, len(factory.epochs(folder))))
+    train(
+        MODEL,
+        plan.dataset,
+        split=plan.split,
+        validation_split=plan.targets[0].split,
+        blur_sigma=plan.blur_sigma,
+        seed=plan.seed,
+        device=plan.device,
+        # JOBS
+        out=folder,
+        progress=plan.progress,
+        preset=preset,
+        keep_epochs=str(budget.bootstrap),
+        **budget.options(preset),
+        **plan.options,
+    )
+    return factory.epochs(folder)
+
+
+def chosen(plan: Plan, experiment: Experiment, preset: str, epochs: Sequence[TrainedEpoch]) -> TrainedEpoch:
+    """The epoch that an experiment scores: the bootstrap's last, or the training's best by validation NSS.
+
+    RunError where its checkpoint was not kept.
+    """
+    folder = _training_folder(plan, preset)
+    epoch = epochs[plan.budget.bootstrap - 1] if experiment.at_bootstrap else _factory().chosen_epoch(folder)
+    if epoch is None or epoch.checkpoint is None:
+        wanted = "the chosen epoch" if epoch is None else f"epoch {epoch.epoch}"
+        raise RunError(f"{folder} has no checkpoint of {wanted}; remove the folder to train again")
+    return epoch
+
+
+def _training_folder(plan: Plan, preset: str) -> Path:
+    return plan.out / "trainings" / preset
+
+
+def _factory() -> EpochsFactory:
+    factory: object = trainable(MODEL)
+    if not isinstance(factory, EpochsFactory):
+        raise UsageError(f"the model {MODEL!r} does not tell what the epochs of its trainings gave")
+    return factory
+
+
+def _table(plan: Plan, experiment: Experiment, result: Reproduction) -> list[Path]:
+    """The table in every format; nothing where all its trainings failed."""
+    rows: list[ScoredRow] = []
+    for target in plan.targets:
+        for preset in experiment.trainings:
+            if preset in result.trained:
+                with _costs_only(preset, plan, result):
+                    rows.append(scored(plan, experiment, preset, result.trained[preset], target))
+    if not rows:
+        return []
+    result.rows += rows
+    runs = [plan.out / row.run for row in rows]
+    table = make_table(runs, layout=experiment.layout, published=True, intervals=True)
+    files = {form: plan.out / f"{experiment.key}.{suffix}" for form, suffix in SUFFIXES.items()}
+    for form, file in files.items():
+        write_text(file, render(table, form))
+    return list(files.values())
+
+
+def scored(
+    plan: Plan, experiment: Experiment, preset: str, epochs: Sequence[TrainedEpoch], target: Target
+) -> ScoredRow:
+    """The row of a training in an experiment's table, its epoch being scored on a split."""
+    epoch, title = chosen(plan, experiment, preset, epochs), experiment.trainings[preset]
+    run = f"runs/{preset}-epoch-{epoch.epoch:03}-{target.name}"
+    score(
+        target.dataset,
+        split=target.split,
+        model=MODEL,
+        checkpoint=epoch.checkpoint,
+        name=title,
+        blur_sigma=plan.blur_sigma,
+        jobs=plan.jobs,
+        seed=plan.seed,
+        device=plan.device,
+        out=plan.out / run,
+        progress=plan.progress,
+    )
+    name = f"{target.dataset.key}/{target.split}"
+    return ScoredRow(experiment.key, preset, title, epoch.epoch, epoch.generator_steps, name, run)
+
+
+def _figure3(plan: Plan, experiment: Experiment, result: Reproduction) -> list[Path]:
+    """Validation metrics against epochs, as a picture and as numbers; nothing where all trainings failed."""
+    curves = {
+        title: result.trained[preset] for preset, title in experiment.trainings.items() if preset in result.trained
+    }
+    if not curves:
+        return []
+    picture, numbers = plan.out / "figure3.png", plan.out / "figure3.csv"
+    write_curves(picture, curves, FIGURE_3_METRICS)
+    write_curve_table(numbers, curves)
+    return [picture, numbers]
+
+
+def _figure6(plan: Plan, experiment: Experiment, result: Reproduction) -> list[Path]:
+    """Images, ground truth and maps side by side, a picture per split; nothing where all trainings failed."""
+    models: dict[str, SaliencyModel] = {}
+    for preset, title in experiment.trainings.items():
+        if preset in result.trained:
+            with _costs_only(preset, plan, result):
+                epoch = chosen(plan, experiment, preset, result.trained[preset])
+                model = registry().factory(MODEL)(checkpoint=epoch.checkpoint, device=plan.device)
+                models[title] = cast(SaliencyModel, model)
+    files = []
+    for target in plan.targets if models else ():
+        file = plan.out / f"figure6-{target.name}.png"
+        rows = list(islice(_grid_rows(plan, target, models), PICTURES))
+        write_grid(file, ["image", "ground truth", *models], rows)
+        files.append(file)
+    return files
+
+
+def _grid_rows(plan: Plan, target: Target, models: Mapping[str, SaliencyModel]) -> Iterator[GridRow]:
+    """A row for every so-manieth stimulus of a split that can be read."""
+    protocol = find_protocol("mit300")
+    stimuli = target.dataset.stimuli(target.split)
+    for number in range(0, len(stimuli), max(1, len(stimuli) // PICTURES)):
+        try:
+            image, truth = stimuli[number].image(), training_map(protocol, plan.blur_sigma, stimuli[number])
+        except DataError as error:
+            plan.progress.note(f"{stimuli[number].id} is left out of the picture: {error}")
+            continue
+        yield GridRow(image, [truth, *(model.predict(image) for model in models.values())])
+
+
+def _record(plan: Plan, result: Reproduction) -> None:
+    """Write down what was made of what. Each run folder holds the check sums and versions of its own."""
+    write_json(
+        plan.out / "reproduction.json",
+        {
+            "format": 1,
+            "salbench": __version__,
+            "experiments": [one.key for one in plan.experiments],
+            "epochs": plan.budget.total,
+            "bootstrap": plan.budget.bootstrap,
+            "options": dict(plan.options),
+            "seed": plan.seed,
+            "blur_sigma": plan.blur_sigma,
+            "trained_on": f"{plan.dataset.key}/{plan.split}",
+            "validated_on": f"{plan.dataset.key}/{plan.targets[0].split}",
+            "epochs_done": {preset: len(epochs) for preset, epochs in result.trained.items()},
+            "rows": [asdict(row) for row in result.rows],
+            "failures": result.failures,
+            "files": [str(file.relative_to(plan.out)) for file in result.files],
+        },
+    )

@@ -1,0 +1,63 @@
+"""The benchmarks of training run, and what they count is what the paper's layers cost by hand."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+# Pan et al. 2017, section 3: VGG-16's blocks, and the decoder's, as (convolutions, channels in, channels out).
+ENCODER = [(2, 3, 64), (2, 64, 128), (3, 128, 256), (3, 256, 512), (3, 512, 512)]
+DECODER = [(3, 512, 512), (3, 512, 512), (3, 512, 256), (2, 256, 128), (2, 128, 64)]
+
+
+def run(script, *words):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, BENCHMARKS / script, *words], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def operations_by_hand(width, height):
+    """A multiplication and an addition for each weight at each pixel; both sides halve or double between blocks."""
+
+    def block(count, inputs, outputs, pixels):
+        return sum(2 * 9 * (inputs if number == 0 else outputs) * outputs * pixels for number in range(count))
+
+    total = sum(block(*layers, width * height // 4**level) for level, layers in enumerate(ENCODER))
+    total += sum(block(*layers, width * height // 4 ** (4 - level)) for level, layers in enumerate(DECODER))
+    return total + 2 * 64 * width * height
+
+
+def test_the_cost_counts_every_layer_once():
+    """Catches a layer that is left out or counted twice, and a prediction that is counted with its gradients."""
+    printed = run("training_cost.py", "--size", "64x48", "--batch", "8", "--devices", "4", "--tflops", "0.5")
+    prediction = float(re.search(r"prediction +([\d.]+)", printed)[1])
+    assert prediction == round(operations_by_hand(64, 48) / 1e9, 1)
+    assert round(operations_by_hand(256, 192) / 1e9, 1) == 79.9  # as docs/reproduction.md says
+
+
+def test_the_cost_is_the_counts_times_the_epochs():
+    """Catches hours that forget an epoch, a device or half of the turns: worked out again from the printed counts."""
+    words = ["--size", "64x48", "--images", "1000", "--validation", "0", "--epochs", "2", "--adversarial-epochs", "4"]
+    printed = run("training_cost.py", *words, "--tflops", "0.001", "--devices", "2")
+    count = {
+        name: float(re.search(rf"{name} +([\d.]+)", printed)[1])
+        for name in ("content step", "discriminator's step", "generator's adversarial step")
+    }
+    adversarial = (count["discriminator's step"] + count["generator's adversarial step"]) / 2
+    wanted = 1000 * 1e9 * (2 * count["content step"] + 4 * adversarial) / (2 * 0.001e12) / 3600
+    hours = float(re.search(r"together .* ([\d.]+) h", printed)[1])
+    assert abs(hours - wanted) < 0.01 * wanted
+
+
+def test_the_benchmark_prints_both_ratios():
+    """Catches a benchmark that no longer runs with the loop as it is."""
+    printed = run("bench_training.py", "--size", "32x32", "--batch", "2", "--rounds", "1")
+    ratios = dict(re.findall(r"^(training step|prediction) .*ratio +([\d.]+)$", printed, re.MULTILINE))
+    assert set(ratios) == {"training step", "prediction"}
+    assert all(0 < float(ratio) < 10 for ratio in ratios.values())

@@ -1,0 +1,191 @@
+"""`salbench reproduce` on a handful of synthetic scenes: results that are too small to mean anything, but all there."""
+
+import csv
+import json
+from functools import partial
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from salbench.cli import main
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.synthetic import open_synthetic
+from salbench.errors import UsageError
+from salbench.experiments import EXPERIMENTS, Budget
+from salbench.progress import Silent
+from salbench.reproduction import reproduce
+from salbench.scoring.run_folder import open_run
+
+pytest.importorskip("torch", reason="SalGAN is trained here, which needs salbench[torch]")
+
+SMALL = {"size": "16x16", "batch": 2, "vgg_weights": "none", "init": "he", "optimizer": "nesterov"}
+BUDGET = {"epochs": 2, "bootstrap": 1}
+
+
+class Notes(Silent):
+    def __init__(self):
+        self.notes = []
+
+    def note(self, text):
+        self.notes.append(text)
+
+
+def few(split, count):
+    return list(islice(open_synthetic().stimuli(split), count))
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    splits = {"train": 3, "val": 3, "test": 2}
+    return Dataset("few", "Few scenes", {name: partial(few, name, count) for name, count in splits.items()}, "test")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def everything(dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("everything")
+    return reproduce(list(EXPERIMENTS), dataset, out=out, test_split="test", **BUDGET, **SMALL)
+
+
+def sections_of(file: Path) -> dict[tuple[str, str], list[dict[str, str]]]:
+    """The rows of a CSV table by source and split."""
+    found: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in csv.DictReader(file.read_text().splitlines()):
+        found.setdefault((row["source"], row["split"]), []).append(row)
+    return found
+
+
+def test_every_result_is_there(everything):
+    """Catches an experiment or a format that is forgotten, and a failure that is not told of."""
+    assert not everything.failures
+    tables = {f"table{n}.{suffix}" for n in (2, 3) for suffix in ("md", "tex", "html", "csv")}
+    pictures = {"figure3.png", "figure3.csv", "figure6-few-val.png", "figure6-few-test.png"}
+    assert {file.name for file in everything.files} == tables | pictures
+    for file in everything.files:
+        if file.suffix == ".png":
+            assert file.read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("number", "names"), [(2, ["BCE", "BCE/2", "BCE/4", "BCE/8"]), (3, ["MSE", "BCE", "BCE/4", "GAN/4"])]
+)
+def test_the_papers_rows_stand_beside_the_measured_ones_with_intervals(everything, number, names):
+    """Catches measured rows under other names than the paper's, a split that is not scored, lost intervals."""
+    found = sections_of(everything.out / f"table{number}.csv")
+    assert list(found) == [("published", "val"), ("measured", "val"), ("measured", "test")]
+    for rows in found.values():
+        assert [row["model"] for row in rows] == names
+    for row in found["measured", "val"]:
+        assert float(row["nss_ci_low"]) <= float(row["nss"]) <= float(row["nss_ci_high"])
+
+
+def test_table_2_is_the_epoch_after_the_bootstrap_and_table_3_the_best(everything):
+    """Catches a table 2 of best epochs, or a table 3 of last ones: epochs are told by their own validation NSS."""
+    record = json.loads((everything.out / "reproduction.json").read_text())
+    for row in record["rows"]:
+        epochs = everything.trained[row["preset"]]
+        last_phase = [one for one in epochs if one.phase == epochs[-1].phase]
+        best = max(last_phase, key=lambda one: one.metrics["nss"])
+        assert row["epoch"] == (1 if row["experiment"] == "table2" else best.epoch)
+        if row["target"] == "few/val":
+            measured = open_run(everything.out / row["run"]).mean("nss")
+            assert measured == pytest.approx(epochs[row["epoch"] - 1].metrics["nss"], abs=1e-6)
+
+
+def test_figure_3_has_a_line_per_epoch(everything):
+    """Catches curves that lack an epoch or swap the trainings: GAN+BCE is the one with an adversarial phase."""
+    rows = list(csv.DictReader((everything.out / "figure3.csv").read_text().splitlines()))
+    assert [(row["training"], row["epoch"], row["phase"]) for row in rows] == [
+        ("GAN+BCE", "1", "content"),
+        ("GAN+BCE", "2", "adversarial"),
+        ("BCE", "1", "content"),
+        ("BCE", "2", "content"),
+    ]
+    assert all(float(row["sim"]) > 0 for row in rows)
+
+
+def test_the_same_call_again_trains_and_scores_nothing(everything, dataset):
+    """Catches results that are made anew: files of trainings and runs must be the very same."""
+    kept = [*everything.out.glob("trainings/*/state.pt"), *everything.out.glob("runs/*/summary.json")]
+    before = {path: path.stat().st_mtime_ns for path in kept}
+    reproduce(list(EXPERIMENTS), dataset, out=everything.out, test_split="test", **BUDGET, **SMALL)
+    assert {path: path.stat().st_mtime_ns for path in kept} == before
+    assert len(before) == 6 + len({row.run for row in everything.rows})
+
+
+def test_other_options_are_refused_where_a_training_is_there(everything, dataset, tmp_path):
+    """Catches a finished training of another configuration that is taken for the one that was asked for."""
+    result = reproduce(["figure3"], dataset, out=everything.out, **BUDGET, **{**SMALL, "learning_rate": 1e-5})
+    assert set(result.failures) == {"gan4", "bce4"}
+    assert "learning_rate" in result.failures["bce4"]
+
+
+def test_a_training_that_fails_costs_its_own_row_only(dataset, tmp_path):
+    """Catches an end of the whole by one damaged training, and a row that is missing without a word."""
+    broken = tmp_path / "trainings" / "bce2"
+    broken.mkdir(parents=True)
+    (broken / "state.pt").write_bytes(b"no state")
+    progress = Notes()
+    result = reproduce(["table2"], dataset, out=tmp_path, epochs=1, bootstrap=1, progress=progress, **SMALL)
+    assert set(result.failures) == {"bce2"}
+    assert any("bce2" in note and "state.pt" in note for note in progress.notes)
+    rows = sections_of(tmp_path / "table2.csv")["measured", "val"]
+    assert [row["model"] for row in rows] == ["BCE", "BCE/4", "BCE/8"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"epochs": 1, "bootstrap": 1}, "at least 2"),
+        ({"epochs": 3, "bootstrap": 0}, "bootstrap"),
+        ({"loss": "mse"}, "the experiments decide loss"),
+        ({"sizes": "16x16"}, "no option sizes"),
+        ({"validation_split": "vall"}, "vall"),
+    ],
+)
+def test_a_wrong_request_is_refused_before_anything_is_trained(dataset, tmp_path, changes, words):
+    """Catches a mistake that shows only after hours of training."""
+    with pytest.raises(Exception, match=words) as caught:
+        reproduce(["table3"], dataset, out=tmp_path / "out", **changes)
+    assert caught.value.exit_code
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_processes_are_refused(dataset, tmp_path, monkeypatch):
+    """Catches runs that every process of torchrun writes into the same folder."""
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(UsageError, match="torchrun"):
+        reproduce(["table2"], dataset, out=tmp_path)
+
+
+def test_an_unknown_experiment_gets_the_near_names(dataset, tmp_path):
+    with pytest.raises(UsageError, match="table2"):
+        reproduce(["tabel2"], dataset, out=tmp_path)
+
+
+def test_the_papers_budgets():
+    """Catches other epochs than the paper's: 15 of content loss, then adversarial ones up to 120 (section 5.2)."""
+    assert EXPERIMENTS["table2"].epochs == 15
+    assert Budget(EXPERIMENTS["table3"].epochs).options("gan4") == {"epochs": 15, "adversarial_epochs": 105}
+    assert Budget(30).options("bce4") == {"epochs": 30, "adversarial_epochs": 0}
+
+
+def test_the_command_line_takes_the_trainings_options(tmp_path, capsys):
+    """Catches options of the configuration that the command does not show or does not hand on."""
+    assert main(["reproduce", "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert "--learning-rate" in shown
+    assert "--adversarial-epochs" not in shown
+    words = ["reproduce", "table3", "--dataset", "synthetic", "--out", str(tmp_path / "out"), "--size", "17x16"]
+    assert main(words) == 2
+    assert "size is '17x16'" in capsys.readouterr().err
