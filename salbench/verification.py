@@ -8,7 +8,6 @@ import numpy as np
 
 from salbench.array_cache import open_cache
 from salbench.datasets.dataset import Dataset
-from salbench.datasets.registry import DATASETS, open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, RunError, UsageError
 from salbench.leaderboard import check_rows
@@ -16,10 +15,11 @@ from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.result_file import open_predictions
+from salbench.run_stimuli import stimuli_of
 from salbench.scoring.fixated_pixels import read_fixations
 from salbench.scoring.randomness import generator
 from salbench.scoring.run_folder import MAPS, Run, open_run
-from salbench.scoring.runner import find_prior, listed, needs_prior
+from salbench.scoring.runner import find_prior, needs_prior
 from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer, numbered
 from salbench.scoring.workers import one_thread
 
@@ -56,7 +56,7 @@ def verify(
     if sample is not None and sample < 1:
         raise UsageError(f"sample is {sample}; wanted: at least 1, or none for all rows")
     opened, listener = open_run(run), progress or Silent()
-    stimuli = listed(_dataset_of(opened, dataset, data), opened.manifest["dataset"]["split"])
+    stimuli = stimuli_of(opened, dataset, data)
     scorer, digest = _scorer(opened, stimuli, listener)
     faults = [*_fault(lambda: check_rows(opened))]
     if digest != opened.manifest["inputs"].get("fixations"):
@@ -64,15 +64,6 @@ def verify(
     chosen = _sample(opened, stimuli, sample, seed)
     faults += _rows_faults(opened, scorer, chosen, listener)
     return Verification(opened, tuple(one.stimulus.id for one in chosen), tuple(faults))
-
-
-def _dataset_of(run: Run, dataset: PathLike | Dataset | None, data: PathLike | None) -> Dataset:
-    if isinstance(dataset, Dataset):
-        return dataset
-    key = run.manifest["dataset"]["key"]
-    if dataset is None and key not in DATASETS:
-        raise UsageError(f"{run.path} was scored on {key!r}, which has no known place; name its folder with --dataset")
-    return open_dataset(key if dataset is None else dataset, data)
 
 
 def _scorer(run: Run, stimuli: Sequence[Stimulus], progress: Progress) -> tuple[StimulusScorer, str]:
