@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from salbench.atomic import replacing
+from salbench.errors import RunError, UsageError
+from salbench.experiments import FIGURE_3_METRICS
+from salbench.figures import new_figure, picture_format, save
 from salbench.metrics import METRICS
-from salbench.models import TrainedEpoch
+from salbench.models import EpochsFactory, TrainedEpoch, registry
+from salbench.names import unknown_name
+from salbench.paths import PathLike
 
 COLUMNS = 3
 """Panels in a line, as in the paper's Figure 3."""
@@ -21,14 +24,49 @@ Curves = Mapping[str, Sequence[TrainedEpoch]]
 """By the name in print, the epochs of a training in order."""
 
 
+def draw_curves(
+    path: PathLike,
+    trainings: Sequence[PathLike],
+    *,
+    model: str = "salgan",
+    names: Sequence[str] | None = None,
+    metrics: Sequence[str] | None = None,
+) -> None:
+    """Write the curves of training folders of a model, by default under the folders' names and those of Figure 3.
+
+    Raises UsageError for a suffix that is no picture's, a model that does not tell what its epochs gave, an unknown
+    metric, and names that are not one a folder and different; RunError for a folder without epochs.
+    """
+    picture_format(Path(path))
+    folders = [Path(training) for training in trainings]
+    titles = list(names) if names is not None else [folder.resolve().name for folder in folders]
+    if len(titles) != len(folders) or len(set(titles)) != len(titles):
+        raise UsageError(f"{len(folders)} trainings want as many different names, not: {', '.join(titles)}")
+    chosen = list(metrics) if metrics is not None else list(FIGURE_3_METRICS)
+    for key in chosen:
+        if key not in METRICS:
+            raise UsageError(unknown_name("metric", key, list(METRICS)))
+    curves = {title: _epochs(model, folder) for title, folder in zip(titles, folders, strict=True)}
+    write_curves(Path(path), curves, chosen)
+
+
+def _epochs(model: str, folder: Path) -> Sequence[TrainedEpoch]:
+    factory: object = registry().factory(model)
+    if not isinstance(factory, EpochsFactory):
+        raise UsageError(f"the model {model!r} does not tell what the epochs of its trainings gave")
+    epochs = factory.epochs(folder)
+    if not epochs:
+        raise RunError(f"{folder} is no training: it has no epochs")
+    return epochs
+
+
 def write_curves(path: Path, curves: Curves, metrics: Sequence[str]) -> None:
-    """Write a PNG with a panel per metric and in it a curve per training; a dotted line where a phase ends.
+    """Write a picture with a panel per metric and in it a curve per training; a dotted line where a phase ends.
 
     The steep rise of the first tenth of the epochs is cut off, so that what happens later can be told apart.
     """
     lines = math.ceil(len(metrics) / COLUMNS)
-    figure = Figure(figsize=(3.2 * COLUMNS, 2.6 * lines), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(3.2 * COLUMNS, 2.6 * lines)
     panels = figure.subplots(lines, COLUMNS, squeeze=False).flat
     for panel, key in zip(panels, metrics, strict=False):
         _draw(panel, key, curves)
@@ -36,8 +74,7 @@ def write_curves(path: Path, curves: Curves, metrics: Sequence[str]) -> None:
         panel.set_axis_off()
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
-    with replacing(path) as scratch:
-        figure.savefig(scratch, format="png", dpi=150)
+    save(figure, path)
 
 
 def _draw(panel: Axes, key: str, curves: Curves) -> None:

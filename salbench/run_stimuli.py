@@ -1,5 +1,6 @@
 """What lies behind a finished run: the stimuli that it was scored on, and the maps that it kept."""
 
+import difflib
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,6 @@ from salbench.datasets.registry import DATASETS, open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, UsageError
 from salbench.image_files import read_map
-from salbench.names import unknown_name
 from salbench.paths import PathLike
 from salbench.scoring.run_folder import MAPS, Run
 from salbench.scoring.runner import listed
@@ -34,7 +34,9 @@ def stimulus_of(stimuli: Sequence[Stimulus], name: str) -> Stimulus:
     for stimulus in stimuli:
         if stimulus.id == name:
             return stimulus
-    raise UsageError(unknown_name("stimulus", name, [stimulus.id for stimulus in stimuli]))
+    near = difflib.get_close_matches(name, [stimulus.id for stimulus in stimuli])
+    hint = f"near: {', '.join(near)}" if near else f"the first is {stimuli[0].id!r}"
+    raise UsageError(f"the split has no stimulus {name!r}; {hint}")
 
 
 def stored_map(run: Run, stimulus: str) -> SaliencyMap:

@@ -8,6 +8,7 @@ from salbench.cli.bounds import bounds
 from salbench.cli.compare import compare
 from salbench.cli.data import data
 from salbench.cli.demo import demo
+from salbench.cli.figure import figure
 from salbench.cli.import_ import import_
 from salbench.cli.leaderboard import leaderboard
 from salbench.cli.listing import list_
@@ -42,6 +43,7 @@ for command in (
     reproduce,
     import_,
     table,
+    figure,
     leaderboard,
     list_,
     data,

@@ -1,0 +1,110 @@
+"""Pictures of finished runs: their stored maps beside each other and over the images that they belong to."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from salbench.arrays import SaliencyMap
+from salbench.comparison import check_comparable
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.stimulus import Stimulus
+from salbench.errors import UsageError
+from salbench.figures import GridRow, picture_format, write_grid, write_level_sets, write_overlay
+from salbench.paths import PathLike
+from salbench.protocols import find_protocol
+from salbench.run_stimuli import stimuli_of, stimulus_of, stored_map
+from salbench.scoring.run_folder import Run, open_run
+from salbench.training import training_map
+
+COUNT = 6
+
+
+def draw_grid(
+    path: PathLike,
+    runs: Sequence[PathLike],
+    *,
+    stimuli: Sequence[str] | None = None,
+    count: int = COUNT,
+    dataset: PathLike | Dataset | None = None,
+    data: PathLike | None = None,
+) -> None:
+    """Image, ground truth and each run's map: a line per stimulus.
+
+    `stimuli`: their ids; by default `count` of them, spread evenly over the split. `dataset`, `data`: as in
+    `stimuli_of`. Raises UsageError, DataError or RunError for a suffix that is no picture's, an unknown stimulus, runs
+    that do not compare, and runs without stored maps.
+    """
+    opened, known = _opened(path, runs, dataset, data)
+    if stimuli is None:
+        step = max(1, len(known) // max(1, count))
+        chosen = list(known[::step])[:count]
+    else:
+        chosen = [stimulus_of(known, name) for name in stimuli]
+    if not chosen:
+        raise UsageError("no stimulus to draw; count has to be at least 1")
+    rows = [
+        GridRow(one.image(), [_ground_truth(opened[0], one), *(stored_map(run, one.id) for run in opened)])
+        for one in chosen
+    ]
+    write_grid(Path(path), ["image", "ground truth", *names_of(opened)], rows)
+
+
+def draw_overlay(
+    path: PathLike,
+    runs: Sequence[PathLike],
+    stimulus: str,
+    *,
+    fixations: bool = True,
+    dataset: PathLike | Dataset | None = None,
+    data: PathLike | None = None,
+) -> None:
+    """Each run's map as colours over the image, with the fixations as dots. Raises as `draw_grid` does."""
+    opened, known = _opened(path, runs, dataset, data)
+    one = stimulus_of(known, stimulus)
+    dots = one.recorded_fixations().within(one.size).positions if fixations else None
+    write_overlay(Path(path), one.image(), _maps(opened, one), dots)
+
+
+def draw_level_sets(
+    path: PathLike,
+    runs: Sequence[PathLike],
+    stimulus: str,
+    *,
+    window: tuple[int, int, int, int] | None = None,
+    dataset: PathLike | Dataset | None = None,
+    data: PathLike | None = None,
+) -> None:
+    """The level sets of each run's map, as in the paper's Figure 5; `window` as in `write_level_sets`, which see for
+    errors beside those of `draw_grid`.
+    """
+    opened, known = _opened(path, runs, dataset, data)
+    one = stimulus_of(known, stimulus)
+    write_level_sets(Path(path), one.image(), _maps(opened, one), window)
+
+
+def _opened(
+    path: PathLike, runs: Sequence[PathLike], dataset: PathLike | Dataset | None, data: PathLike | None
+) -> tuple[list[Run], Sequence[Stimulus]]:
+    picture_format(Path(path))
+    if not runs:
+        raise UsageError("name at least one run")
+    opened = [open_run(run) for run in runs]
+    check_comparable(opened)
+    return opened, stimuli_of(opened[0], dataset, data)
+
+
+def names_of(runs: Sequence[Run]) -> list[str]:
+    """The models' titles; where two are the same, their folders' names tell them apart."""
+    titles = [run.manifest["model"]["title"] for run in runs]
+    return [
+        title if titles.count(title) == 1 else f"{title} ({run.path.resolve().name})"
+        for title, run in zip(titles, runs, strict=True)
+    ]
+
+
+def _maps(runs: Sequence[Run], stimulus: Stimulus) -> Mapping[str, SaliencyMap]:
+    return {name: stored_map(run, stimulus.id) for name, run in zip(names_of(runs), runs, strict=True)}
+
+
+def _ground_truth(run: Run, stimulus: Stimulus) -> SaliencyMap:
+    protocol = run.manifest["protocol"]
+    return training_map(find_protocol(protocol["key"]), protocol["blur_sigma"], stimulus)
