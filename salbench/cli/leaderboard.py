@@ -66,6 +66,25 @@ def verify(run: Path, sample: int, every: bool, **options: Any) -> int:
 
 @leaderboard.command()
 @click.argument("boards", nargs=-1, metavar="[BOARD|RUN]...", type=ANY_PATH)
+@click.option("--out", "-o", required=True, type=ANY_PATH, metavar="FILE", help="The page to write.")
+def site(boards: tuple[Path, ...], out: Path) -> None:
+    """Write one self-contained page of measured and published results: sortable, filterable, with intervals drawn.
+
+    Without boards, of the results that salbench ships.
+
+    \b
+    Example:
+      salbench leaderboard site leaderboards/measured -o leaderboard.html
+    """
+    from salbench.leaderboard import shipped_board
+    from salbench.site import write_site
+
+    write_site(out, boards or (shipped_board(),))
+    click.echo(f"page: {out}")
+
+
+@leaderboard.command()
+@click.argument("boards", nargs=-1, metavar="[BOARD|RUN]...", type=ANY_PATH)
 @click.option("--layout", type=click.Choice(["plain", "2", "3", "4"]), default="plain", show_default=True)
 @click.option("--published/--no-published", default=True, show_default=True, help="Print the paper's own rows too.")
 @click.option("--sort", metavar="METRIC", help="Order of the rows of each section, best first.")

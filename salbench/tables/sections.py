@@ -113,7 +113,7 @@ def _measured_section(group: Sequence[Run], title: str, columns: Sequence[Column
 
 def _measured_row(run: Run, columns: Sequence[Column], layout: Layout) -> Row:
     cells = tuple(_measured_cell(run.scores.get(column.key), layout) for column in columns)
-    return Row(run.model, run.title, cells, marks_of(run), n=run.n, errors=run.errors)
+    return Row(run.model, run.title, cells, marks_of(run), n=run.n, errors=run.errors, run=run.folder)
 
 
 def _measured_cell(score: Score | None, layout: Layout) -> Cell:

@@ -1,6 +1,7 @@
 """What a table is: the one structure that every renderer prints. All text is plain and unescaped."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 UNDEFINED = "-"
 """What a cell prints that has no value: undefined, not a number, or not reported."""
@@ -59,7 +60,9 @@ class Mark:
 
 @dataclass(frozen=True)
 class Row:
-    """A model's figures, one cell a column. `n` and `errors` count stimuli and are known of measured rows only."""
+    """A model's figures, one cell a column. `n` and `errors` count stimuli and are known of measured rows only, as is
+    `run`, the folder or entry that they come from, which no table prints.
+    """
 
     key: str
     model: str
@@ -67,6 +70,7 @@ class Row:
     marks: tuple[Mark, ...] = ()
     n: int | None = None
     errors: int | None = None
+    run: Path | None = None
 
     @property
     def label(self) -> str:
