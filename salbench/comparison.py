@@ -49,8 +49,7 @@ def compare(ours: PathLike, theirs: PathLike, *, metrics: Sequence[str] | None =
     runs = (open_run(ours), open_run(theirs))
     check_comparable(runs)
     keys = common_metrics(runs, metrics)
-    columns = {key: [_column(run, key) for run in runs] for key in keys}
-    found = {key: difference(*pair, seed, key) for key, pair in columns.items()}
+    found = {key: difference(_column(runs[0], key), _column(runs[1], key), seed, key) for key in keys}
     tested = {key: one for key, one in found.items() if one is not None}
     adjusted = _adjusted(tested)
     compared = []

@@ -240,7 +240,7 @@ def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
         blur_sigma=plan.blur_sigma,
         seed=plan.seed,
         device=plan.device,
-        # JOBS
+        jobs=plan.jobs,
         out=folder,
         progress=plan.progress,
         preset=preset,

@@ -42,7 +42,7 @@ def draw_grid(
     if not chosen:
         raise UsageError("no stimulus to draw; count has to be at least 1")
     rows = [
-        GridRow(one.image(), [_ground_truth(opened[0], one), *(stored_map(run, one.id) for run in opened)])
+        GridRow(one.image(), [ground_truth(opened[0], one), *(stored_map(run, one.id) for run in opened)])
         for one in chosen
     ]
     write_grid(Path(path), ["image", "ground truth", *names_of(opened)], rows)
@@ -105,6 +105,7 @@ def _maps(runs: Sequence[Run], stimulus: Stimulus) -> Mapping[str, SaliencyMap]:
     return {name: stored_map(run, stimulus.id) for name, run in zip(names_of(runs), runs, strict=True)}
 
 
-def _ground_truth(run: Run, stimulus: Stimulus) -> SaliencyMap:
+def ground_truth(run: Run, stimulus: Stimulus) -> SaliencyMap:
+    """The continuous ground truth that a run was scored with, (height, width) from 0 to 1."""
     protocol = run.manifest["protocol"]
     return training_map(find_protocol(protocol["key"]), protocol["blur_sigma"], stimulus)

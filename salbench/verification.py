@@ -116,7 +116,7 @@ def _rows_faults(run: Run, scorer: StimulusScorer, chosen: Sequence[Numbered], p
             if row.error:
                 yield f"{row.stimulus}: cannot be scored again: {row.error}"
             for key, value in row.scores.items():
-                before = float(stored.loc[row.stimulus, key])
+                before = float(stored[key].loc[row.stimulus])
                 if not row.error and not _same(value, before):
                     yield f"{row.stimulus}: {key} is {value:.10g} of its stored map, but the run says {before:.10g}"
     progress.finish()

@@ -13,6 +13,7 @@ from salbench.cli.import_ import import_
 from salbench.cli.leaderboard import leaderboard
 from salbench.cli.listing import list_
 from salbench.cli.predict import predict
+from salbench.cli.report import report
 from salbench.cli.reproduce import reproduce
 from salbench.cli.score import score
 from salbench.cli.table import table
@@ -43,6 +44,7 @@ for command in (
     reproduce,
     import_,
     table,
+    report,
     figure,
     leaderboard,
     list_,

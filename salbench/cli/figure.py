@@ -100,7 +100,7 @@ def _window(text: str | None) -> tuple[int, int, int, int] | None:
 @click.option("--names", metavar="LIST", help="Their names, separated by commas.  [default: the folders']")
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: those of Figure 3]")
 @OUT
-def curves(trainings: tuple[Path, ...], out: Path, **options: Any) -> None:
+def curves(trainings: tuple[Path, ...], model: str, names: str | None, metrics: str | None, out: Path) -> None:
     """Validation metrics of trainings against epochs, as in the SalGAN paper's Figure 3.
 
     \b
@@ -109,8 +109,7 @@ def curves(trainings: tuple[Path, ...], out: Path, **options: Any) -> None:
     """
     from salbench.curves import draw_curves
 
-    split = {key: _split(options.pop(key)) for key in ("names", "metrics")}
-    draw_curves(out, trainings, **split, **options)
+    draw_curves(out, trainings, model=model, names=_split(names), metrics=_split(metrics))
     click.echo(f"picture: {out}")
 
 

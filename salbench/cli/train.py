@@ -73,7 +73,7 @@ def _train_command(name: str, factory: Any) -> click.Command:
     @click.option(
         "--validation-split", help="Split to validate on after each epoch.  [default: val where there is one]"
     )
-    @run_options(jobs=False)
+    @run_options()
     @click.option("--out", "-o", type=ANY_PATH, help="Folder of the training.  [default: runs/train-MODEL-DATASET]")
     @click.option("--print-config", is_flag=True, help="Print the whole configuration as JSON and train nothing.")
     @click.pass_context

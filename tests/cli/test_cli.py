@@ -27,6 +27,7 @@ COMMANDS = [
     ["bounds", "show"],
     ["reproduce"],
     ["compare"],
+    ["report"],
     ["figure"],
     ["figure", "grid"],
     ["figure", "overlay"],
@@ -36,6 +37,7 @@ COMMANDS = [
     ["leaderboard", "add"],
     ["leaderboard", "show"],
     ["leaderboard", "verify"],
+    ["leaderboard", "site"],
     ["import"],
     ["demo"],
 ]
