@@ -2,7 +2,9 @@
 
 import json
 import shutil
+from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pytest
 
@@ -12,6 +14,8 @@ from salbench.leaderboard import add, entries_of, entry_of
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
 from salbench.tables import make_table, render
+
+MEASURED = Path(__file__).resolve().parents[1] / "leaderboards" / "measured"
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,33 @@ def test_an_entry_holds_the_whole_manifest_and_summary(run, tmp_path):
     assert entry["run"] == json.loads((run.path / "run.json").read_text())
     assert entry["summary"] == json.loads((run.path / "summary.json").read_text())
     assert {"inputs", "versions", "command", "seed"} <= entry["run"].keys()
+
+
+def schema_errors(entry):
+    schema = json.loads((MEASURED / "schema.json").read_text())
+    return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(entry)]
+
+
+@pytest.mark.parametrize("file", sorted(MEASURED.rglob("*/*.json")), ids=lambda file: file.name)
+def test_every_shipped_entry_fits_the_schema_and_names_no_place_of_a_machine(file):
+    """Catches an entry written by hand, half of one, or a command with somebody's home directory in it."""
+    entry = json.loads(file.read_text())
+    if "run" in entry:
+        assert schema_errors(entry) == []
+        assert not [word for word in entry["run"]["command"] if word.startswith(("/", "~"))]
+
+
+def test_the_schema_takes_what_add_writes_and_nothing_less(run, tmp_path):
+    """Catches a schema that lets everything through: a required member that is missing, or a bare AUC."""
+    entry = json.loads(add(run, tmp_path).read_text())
+    assert schema_errors(entry) == []
+    for part in ("run", "summary"):
+        for member in ("inputs", "seed", "versions", "n", "scores_sha256", "command"):
+            if member in entry[part]:
+                lacking = {**entry, part: {key: value for key, value in entry[part].items() if key != member}}
+                assert schema_errors(lacking), member
+    bare = json.loads(json.dumps(entry).replace('"nss"', '"auc"'))
+    assert schema_errors(bare)
 
 
 def test_one_altered_row_is_refused(run):
