@@ -36,21 +36,21 @@ _EXIF_ORIENTATION = 0x0112
 _SIDEWAYS = frozenset({5, 6, 7, 8})
 
 
-def read_image(path: Path) -> RGBImage:
-    """A stimulus: (H, W, 3) uint8 RGB, turned as its EXIF orientation says.
+def read_image(path: Path, *, turn: bool = True) -> RGBImage:
+    """A stimulus: (H, W, 3) uint8 RGB, turned as its EXIF orientation says, or with `turn` False as it is stored.
 
     Grey and palette images become RGB, 16-bit ones keep their upper 8 bits, CMYK is converted.
     Raises DataError, naming the file, where it is missing, damaged, too large, not an image, or has transparent pixels.
     """
     with _opened(path) as image:
-        return np.asarray(_as_rgb(_upright(image), path))
+        return np.asarray(_as_rgb(_upright(image) if turn else image, path))
 
 
-def image_size(path: Path) -> tuple[int, int]:
+def image_size(path: Path, *, turn: bool = True) -> tuple[int, int]:
     """(height, width) of an image as `read_image` would give it, from its header alone. DataError as there."""
     with _opened(path) as image:
         width, height = image.size
-        return (width, height) if _orientation(image) in _SIDEWAYS else (height, width)
+        return (width, height) if turn and _orientation(image) in _SIDEWAYS else (height, width)
 
 
 def read_map(path: Path) -> SaliencyMap:

@@ -1,6 +1,7 @@
 """A stimulus whose image is a file. One that cannot be read stays in the list and tells so when it is used."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -16,17 +17,23 @@ def image_stimulus(
     path: Path,
     fixation_source: Callable[[], Fixations] | None = None,
     map_file: Path | None = None,
+    *,
+    category: str = "",
+    upright: bool = False,
 ) -> Stimulus:
     """The stimulus of an image file; only its header is read now. `map_file`: its own continuous ground truth.
+    `upright`: that the image is stored as it is to be seen, whatever its EXIF orientation says.
 
     An unreadable file costs no other stimulus its result: every source of its stimulus raises the DataError, and its
     size is (1, 1), which nobody comes to see.
     """
     try:
-        size = image_size(path)
+        size = image_size(path, turn=not upright)
     except DataError as error:
         return refused_stimulus(name, str(error))
-    return sized_stimulus(name, path, size, fixation_source, map_file)
+    made = sized_stimulus(name, path, size, fixation_source, map_file)
+    image_source = partial(read_image, path, turn=False) if upright else made.image_source
+    return replace(made, category=category, image_source=image_source)
 
 
 def sized_stimulus(

@@ -3,11 +3,23 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 
-from salbench.datasets import osie, salicon, synthetic
+from salbench.datasets import (
+    cat2000,
+    dut_omron,
+    figrim,
+    mit300,
+    mit1003,
+    osie,
+    salicon,
+    salicon_mat,
+    synthetic,
+    toronto,
+)
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import open_folder
 from salbench.errors import DataError, UsageError
@@ -26,7 +38,16 @@ class DatasetRecord:
     home: str = ""
 
 
+_EYE_SPLITS = ("all", "mit300-style", "rest")
 _OSIE_SPLITS = ("train", "val", "test", "all")
+
+
+def open_pascal_s(folder: Path) -> Dataset:
+    """As in its module, which alone needs h5py."""
+    from salbench.datasets import pascal_s  # noqa: PLC0415 - as above
+
+    return pascal_s.open_pascal_s(folder)
+
 
 DATASETS: dict[str, DatasetRecord] = {
     record.key: record
@@ -48,6 +69,51 @@ DATASETS: dict[str, DatasetRecord] = {
             salicon.SPLITS,
             salicon.open_salicon2015,
             "salicon2015",
+        ),
+        *(
+            DatasetRecord(
+                f"salicon{edition}-{kind}",
+                f"SALICON's {words} of {edition}, MATLAB files",
+                ("train", "val", "test"),
+                partial(salicon_mat.open_edition, edition, kind),
+                f"salicon{edition}",
+            )
+            for edition in ("2015", "2017")
+            for kind, words in (("fixations", "inferred fixations"), ("mouse", "mouse positions"))
+        ),
+        DatasetRecord("mit1003", "gaze of 15 viewers on 1,003 images", _EYE_SPLITS, mit1003.open_mit1003, "mit1003"),
+        DatasetRecord("mit300", "300 images whose fixations are not public", ("test",), mit300.open_mit300, "mit300"),
+        DatasetRecord(
+            "cat2000-train",
+            "fixations of 18 viewers on 2,000 images in 20 categories",
+            (*_EYE_SPLITS, "CATEGORY"),
+            cat2000.open_cat2000_train,
+            "cat2000",
+        ),
+        DatasetRecord(
+            "cat2000-test",
+            "2,000 images whose fixations are not public",
+            ("test",),
+            cat2000.open_cat2000_test,
+            "cat2000",
+        ),
+        DatasetRecord(
+            "toronto",
+            "fixations of 20 viewers on 120 images",
+            ("all", "held-out-40", "rest"),
+            toronto.open_toronto,
+            "toronto",
+        ),
+        DatasetRecord("pascal-s", "fixations on 850 images of PASCAL VOC", _EYE_SPLITS, open_pascal_s, "pascal-s"),
+        DatasetRecord(
+            "dut-omron", "fixations of 5 viewers on 5,168 images", _EYE_SPLITS, dut_omron.open_dut_omron, "dut-omron"
+        ),
+        DatasetRecord(
+            "figrim",
+            "first looks of about 15 viewers at 2,787 scenes in 21 categories",
+            (*_EYE_SPLITS, "targets", "fillers"),
+            figrim.open_figrim,
+            "figrim",
         ),
         DatasetRecord(
             "synthetic",

@@ -103,6 +103,7 @@ class Stimulus:
     The sources are functions without arguments; they must pickle, since stimuli travel to worker processes.
     `map_source` is given only where the data set has its own continuous ground-truth maps.
     `image_file`, `map_file`: the files behind them, where there are any, so that a run can record their check sums.
+    `category`: what its data set sorts it under; empty where it does not.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Stimulus:
     map_source: Callable[[], SaliencyMap] | None = None
     image_file: Path | None = None
     map_file: Path | None = None
+    category: str = ""
 
     def image(self) -> RGBImage:
         """The image: (height, width, 3) uint8, RGB."""
