@@ -28,11 +28,12 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset
 )
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
 @run_options()
+@click.option("--by", type=click.Choice(["category"]), help="Print the means of each category of the data set, too.")
 @click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")
 @click.option("--strict", is_flag=True, help="Stop at the first stimulus that cannot be scored.")
 @click.option("--overwrite", is_flag=True, help="Score anew where the run folder holds a run.")
 @click.option("--out", "-o", type=ANY_PATH, help="Run folder.  [default: runs/MODEL-DATASET-SPLIT]")
-def score(metrics: str | None, out: Path | None, **options: Any) -> int:
+def score(metrics: str | None, by: str | None, out: Path | None, **options: Any) -> int:
     """Score a model, or a folder of maps, on a data set.
 
     Prints each metric's mean over the stimuli with its 95 % bootstrap interval, and writes a run folder that
@@ -45,12 +46,13 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
       salbench score --dataset osie-eye --data ~/osie --model salgan --checkpoint salgan.safetensors
       salbench score --dataset synthetic --model centre --metrics nss,cc --out runs/centre
       salbench score --dataset osie-eye --data ~/osie --model centre-prior-cv --maps metric-specific
+      salbench score --dataset cat2000-train --data ~/cat2000 --model centre --by category
     """
     from salbench.scoring.preload import get_ready
 
     get_ready(options["jobs"])
     from salbench.cli.console import ConsoleProgress
-    from salbench.cli.text import summary_lines
+    from salbench.cli.text import group_lines, summary_lines
     from salbench.scoring.runner import score as score_model
 
     progress = ConsoleProgress()
@@ -59,4 +61,8 @@ def score(metrics: str | None, out: Path | None, **options: Any) -> int:
     finally:
         progress.finish()
     click.echo("\n".join(summary_lines(run)))
+    if by is not None:
+        from salbench.scoring.groups import category_means
+
+        click.echo("\n".join(["", *group_lines(run, category_means(run))]))
     return 1 if run.errors else 0

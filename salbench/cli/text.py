@@ -1,6 +1,6 @@
 """Plain text for the terminal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from salbench.metrics import METRICS
@@ -21,6 +21,16 @@ def summary_lines(run: Run) -> list[str]:
     table = [["metric", "mean", "95 % interval", "n"]]
     table += [_metric_line(key, summary["metrics"][key], run) for key in manifest["metrics"]]
     return [heading, "", *columns(table), "", *_losses(summary), f"run: {run.path}"]
+
+
+def group_lines(run: Run, groups: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    """A line per group with its number of stimuli and each metric's mean."""
+    keys = run.manifest["metrics"]
+    table = [["", "n", *(symbol_of(key, run) for key in keys)]]
+    for name, figures in groups.items():
+        count = max((figures[key]["n"] for key in keys), default=0)
+        table.append([name, str(count), *(_number(figures[key]["mean"]) for key in keys)])
+    return columns(table)
 
 
 def heading_of(run: Run) -> str:

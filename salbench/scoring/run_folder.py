@@ -50,7 +50,9 @@ class Run:
 
     @cached_property
     def scores(self) -> "pd.DataFrame":
-        """A row per stimulus: `stimulus`, the metric keys (NaN where undefined), `error` (empty where none)."""
+        """A row per stimulus: `stimulus`, the metric keys (NaN where undefined), `error` (empty where none); between
+        the first two `category`, where the data set has any.
+        """
         import pandas as pd  # noqa: PLC0415 - heavy, and workers do without
 
         return pd.read_parquet(self.path / SCORES)
@@ -71,7 +73,8 @@ class ScoreTable:
     """The rows of a split as columns, a few bytes a stimulus, in the split's order.
 
     `scores`: by metric key (n,) float64, NaN where undefined; `errors`: empty where all went well. `fixations`: how
-    many lie inside the frame; `dropped`: how many were recorded outside; both (n,) int.
+    many lie inside the frame; `dropped`: how many were recorded outside; both (n,) int. `categories`: what the data set
+    sorts each stimulus under, None where it sorts none.
     """
 
     stimuli: Sequence[str]
@@ -79,13 +82,20 @@ class ScoreTable:
     errors: list[str]
     fixations: IntArray
     dropped: IntArray
+    categories: Sequence[str] | None = None
 
     @classmethod
-    def of(cls, stimuli: Sequence[str], keys: Sequence[str], rows: Iterable[Row]) -> "ScoreTable":
+    def of(
+        cls,
+        stimuli: Sequence[str],
+        keys: Sequence[str],
+        rows: Iterable[Row],
+        categories: Sequence[str] | None = None,
+    ) -> "ScoreTable":
         """The table of rows that come in any order. KeyError for a row of another stimulus."""
         count = len(stimuli)
         scores = {key: np.full(count, np.nan) for key in keys}
-        table = cls(stimuli, scores, [""] * count, np.zeros(count, np.int64), np.zeros(count, np.int64))
+        table = cls(stimuli, scores, [""] * count, np.zeros(count, np.int64), np.zeros(count, np.int64), categories)
         places = {name: place for place, name in enumerate(stimuli)}
         for row in rows:
             place = places[row.stimulus]
@@ -157,6 +167,8 @@ class RunFolder:
 
         # Made from buffers: `pa.array` would import pandas, which takes longer than all that is written here.
         columns: dict[str, Any] = {"stimulus": _text_column(pa, table.stimuli)}
+        if table.categories is not None:
+            columns["category"] = _text_column(pa, table.categories)
         for key, values in table.scores.items():
             columns[key] = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
         columns["error"] = _text_column(pa, table.errors)

@@ -127,7 +127,11 @@ def score(
         prior=prior,
     )
     _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
-    table = ScoreTable.of([stimulus.id for stimulus in stimuli], keys, folder.rows())
+    sorted_under = [(stimulus.id, stimulus.category) for stimulus in stimuli]
+    categories = [category for _, category in sorted_under]
+    table = ScoreTable.of(
+        [name for name, _ in sorted_under], keys, folder.rows(), categories if any(categories) else None
+    )
     return folder.finish(table, _summary(table, seed))
 
 
