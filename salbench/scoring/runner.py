@@ -127,11 +127,7 @@ def score(
         prior=prior,
     )
     _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
-    sorted_under = [(stimulus.id, stimulus.category) for stimulus in stimuli]
-    categories = [category for _, category in sorted_under]
-    table = ScoreTable.of(
-        [name for name, _ in sorted_under], keys, folder.rows(), categories if any(categories) else None
-    )
+    table = _table(stimuli, keys, folder)
     return folder.finish(table, _summary(table, seed))
 
 
@@ -282,6 +278,13 @@ def _score_all(
             progress.note(f"stimulus {name}: {text}")
         progress.advance(len(chunk))
     progress.finish()
+
+
+def _table(stimuli: Sequence[Stimulus], keys: Sequence[str], folder: RunFolder) -> ScoreTable:
+    """The rows of a finished run, with the categories of its stimuli where there are any."""
+    found = [(stimulus.id, stimulus.category) for stimulus in stimuli]
+    categories = [category for _, category in found]
+    return ScoreTable.of([name for name, _ in found], keys, folder.rows(), categories if any(categories) else None)
 
 
 def _summary(table: ScoreTable, seed: int) -> dict[str, Any]:
