@@ -40,7 +40,7 @@ class MapFolder:
         """What a file for a stimulus would be called."""
         return f"names such as {stimulus}.png"
 
-    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
+    def predict_stimulus(self, stimulus: Stimulus, context: Context | None = None) -> SaliencyMap:
         """The map of a stimulus as stored. DataError where it is missing or unreadable."""
         del context
         path = self.file(stimulus.id)

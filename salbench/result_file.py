@@ -54,7 +54,7 @@ class ResultFile:
         number = image_number(stimulus)
         return f"image_id {number}" if number is not None else f"stimuli whose names end in a number, not {stimulus}"
 
-    def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
+    def predict_stimulus(self, stimulus: Stimulus, context: Context | None = None) -> SaliencyMap:
         """The map of a stimulus: its id's first entry. DataError where it is missing or cannot be decoded."""
         del context
         number = image_number(stimulus.id)

@@ -8,6 +8,7 @@ from salbench.cli.bounds import bounds
 from salbench.cli.compare import compare
 from salbench.cli.data import data
 from salbench.cli.demo import demo
+from salbench.cli.export import export
 from salbench.cli.figure import figure
 from salbench.cli.import_ import import_
 from salbench.cli.leaderboard import leaderboard
@@ -47,6 +48,7 @@ for command in (
     report,
     figure,
     leaderboard,
+    export,
     list_,
     data,
     demo,

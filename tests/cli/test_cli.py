@@ -33,6 +33,7 @@ COMMANDS = [
     ["figure", "overlay"],
     ["figure", "levelsets"],
     ["figure", "curves"],
+    ["export"],
     ["leaderboard"],
     ["leaderboard", "add"],
     ["leaderboard", "show"],
