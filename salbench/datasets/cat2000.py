@@ -22,6 +22,10 @@ from salbench.errors import DataError
 CITATION = (
     "Borji and Itti: CAT2000: A large scale fixation dataset for boosting saliency research. CVPR workshop, 2015."
 )
+GROUND_TRUTH = (
+    "18 viewers together, as the authors' maps of locations have them; the first fixation is in them (Borji "
+    "and Itti 2015)"
+)
 NOT_TURNED = frozenset({"Pattern/134"})
 
 

@@ -21,6 +21,7 @@ from salbench.errors import DataError
 from salbench.image_files import files_by_stem
 
 CITATION = "Yang, Zhang, Lu, Ruan and Yang: Saliency detection via graph-based manifold ranking. CVPR 2013."
+GROUND_TRUTH = "as published, filtered by the authors; viewers told apart within an image"
 
 
 def open_dut_omron(folder: Path) -> Dataset:

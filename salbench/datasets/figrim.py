@@ -1,4 +1,4 @@
-"""FIGRIM (Bylinskii et al. 2015): 2,787 scenes of 1000x1000 in 21 categories, fixations of about 15 viewers on each.
+"""FIGRIM (Bylinskii et al. 2015): over 2,700 scenes of 1000x1000 in 21 categories, fixations of 15 or so viewers.
 
 Targets/CATEGORY/NAME.jpg, Fillers/CATEGORY/NAME.jpg
 allImages_release.mat, allImages_fillers.mat     allImages: filename, category, userdata(viewer).fixations.enc
@@ -24,6 +24,7 @@ CITATION = (
     "Bylinskii, Isola, Bainbridge, Torralba and Oliva: Intrinsic and extrinsic effects on image memorability. "
     "Vision Research 116, 2015."
 )
+GROUND_TRUTH = "the first look of each viewer at a scene, the first fixation kept; viewers had to remember the scenes"
 PARTS = {"Targets": "allImages_release.mat", "Fillers": "allImages_fillers.mat"}
 
 

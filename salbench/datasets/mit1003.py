@@ -25,6 +25,11 @@ from salbench.errors import DataError
 from salbench.image_files import files_by_stem, read_map
 
 CITATION = "Judd, Ehinger, Durand and Torralba: Learning to predict where humans look. ICCV 2009."
+GROUND_TRUTH = (
+    "found in the gaze traces as the authors' code does, 15 viewers told apart; the first of each trace, on "
+    "the cross before the image, is dropped (Judd et al. 2009). Without traces: the authors' pictures of "
+    "fixations"
+)
 WANTED = "wanted: ALLSTIMULI/*.jpeg with DATA/VIEWER/*.mat or ALLFIXATIONMAPS/*_fixPts.jpg"
 FIRST_KEPT = 1
 """The place of the first fixation that counts: the one before it lies on the cross."""

@@ -15,6 +15,7 @@ from salbench.errors import DataError
 CITATION = (
     "Judd, Durand and Torralba: A benchmark of computational models of saliency to predict human fixations. 2012."
 )
+GROUND_TRUTH = "not public"
 NAMES = tuple(f"i{number}" for number in range(1, 301))
 
 

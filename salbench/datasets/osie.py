@@ -21,6 +21,10 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Xu, Jiang, Wang, Kankanhalli and Zhao: Predicting human gaze beyond pixels. Journal of Vision 14(1), 2014."
+GROUND_TRUTH = (
+    "eye: as published, 15 viewers told apart, the first fixation kept. Mouse: samples from the first that is "
+    "more than 24 px from where the cursor began"
+)
 IMAGE_NUMBERS = range(1001, 1701)
 """The images by name. The split is cut from these, not from what lies there: a missing file must not shift it."""
 TRAIN_COUNT, VAL_COUNT = 350, 50

@@ -8,8 +8,8 @@ The layout is that of the authors' archive salObj.zip, as pysaliency 0.2.22 read
 
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
-import h5py
 import numpy as np
 
 from salbench.arrays import FloatArray
@@ -20,6 +20,7 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Li, Hou, Koch, Rehg and Yuille: The secrets of salient object segmentation. CVPR 2014."
+GROUND_TRUTH = "as published, viewers told apart, the first fixation kept"
 NAMES = tuple(str(number) for number in range(1, 851))
 MOST = 100_000
 """Fixations on one image; more are no recording."""
@@ -52,20 +53,21 @@ def read_fixations(path: Path, place: int) -> Fixations:
 def _read(path: Path, modified: int) -> list[FloatArray]:
     """(3, n) y, x, viewer of every image, from 1."""
     del modified  # part of the cache's key: a file that changed is read again
+    import h5py  # noqa: PLC0415 - heavy, and for this data set alone
+
     try:
         with h5py.File(path, "r") as file:
             cells = file["fixCell"]
             if cells.shape != (1, len(NAMES)):
                 raise DataError(f"{path}: fixCell has shape {cells.shape}; wanted: (1, {len(NAMES)})")
-            return [_rows(file, cells[0, place], path) for place in range(len(NAMES))]
+            return [_rows(file[cells[0, place]], path) for place in range(len(NAMES))]
     except DataError:
         raise
     except Exception as error:  # h5py raises errors of any kind for a damaged file
         raise DataError(f"{path}: cannot be read as PASCAL-S's fixations ({error}); fetch it again") from error
 
 
-def _rows(file: h5py.File, reference: h5py.Reference, path: Path) -> FloatArray:
-    values = file[reference]
+def _rows(values: Any, path: Path) -> FloatArray:
     if values.ndim != 2 or values.shape[0] != 3 or values.shape[1] > MOST:
         raise DataError(f"{path}: a cell has shape {values.shape}; wanted: (3, n) y, x and viewer")
     return np.asarray(values[:], dtype=np.float64)

@@ -15,6 +15,7 @@ from salbench.datasets import (
     mit300,
     mit1003,
     osie,
+    pascal_s,
     salicon,
     salicon_mat,
     synthetic,
@@ -37,16 +38,14 @@ class DatasetRecord:
     loader: Callable[[Path], Dataset]
     home: str = ""
 
+    @property
+    def module(self) -> str:
+        """The module that says how its files lie, and where its citation and ground truth are told of."""
+        return str(getattr(self.loader, "func", self.loader).__module__)
+
 
 _EYE_SPLITS = ("all", "mit300-style", "rest")
 _OSIE_SPLITS = ("train", "val", "test", "all")
-
-
-def open_pascal_s(folder: Path) -> Dataset:
-    """As in its module, which alone needs h5py."""
-    from salbench.datasets import pascal_s  # noqa: PLC0415 - as above
-
-    return pascal_s.open_pascal_s(folder)
 
 
 DATASETS: dict[str, DatasetRecord] = {
@@ -104,13 +103,15 @@ DATASETS: dict[str, DatasetRecord] = {
             toronto.open_toronto,
             "toronto",
         ),
-        DatasetRecord("pascal-s", "fixations on 850 images of PASCAL VOC", _EYE_SPLITS, open_pascal_s, "pascal-s"),
+        DatasetRecord(
+            "pascal-s", "fixations on 850 images of PASCAL VOC", _EYE_SPLITS, pascal_s.open_pascal_s, "pascal-s"
+        ),
         DatasetRecord(
             "dut-omron", "fixations of 5 viewers on 5,168 images", _EYE_SPLITS, dut_omron.open_dut_omron, "dut-omron"
         ),
         DatasetRecord(
             "figrim",
-            "first looks of about 15 viewers at 2,787 scenes in 21 categories",
+            "first looks of about 15 viewers at over 2,700 scenes in 21 categories",
             (*_EYE_SPLITS, "targets", "fillers"),
             figrim.open_figrim,
             "figrim",
@@ -119,7 +120,7 @@ DATASETS: dict[str, DatasetRecord] = {
             "synthetic",
             "generated scenes with a known fixation density; needs no file",
             tuple(synthetic.SPLIT_SIZES),
-            lambda _: synthetic.open_synthetic(),
+            synthetic.open_in,
         ),
     )
 }

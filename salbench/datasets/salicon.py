@@ -23,6 +23,7 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Jiang, Huang, Duan and Zhao: SALICON: Saliency in context. CVPR 2015."
+GROUND_TRUTH = "the challenge's mouse positions, workers told apart, repeats kept (protocol salicon2015)"
 SPLITS = ("train", "val")
 WANTED = "wanted: fixations_train2014*.json or fixations_val2014*.json, a JSON object with images and annotations"
 MAX_BYTES = 4 << 30

@@ -22,6 +22,9 @@ from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Jiang, Huang, Duan and Zhao: SALICON: Saliency in context. CVPR 2015."
+GROUND_TRUTH = (
+    "as published: fixations that the authors inferred from mouse traces, or the traces themselves; workers told apart"
+)
 RECORDED = ("train", "val")
 FIELDS = {"fixations": "fixations", "mouse": "location"}
 """By what a data set's name ends with, the member of `gaze` that holds its positions."""

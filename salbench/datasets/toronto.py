@@ -20,6 +20,7 @@ from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Bruce and Tsotsos: Saliency based on information maximization. NIPS 2005."
+GROUND_TRUTH = "20 viewers together, as the authors' maps have them"
 NAMES = tuple(str(number) for number in range(1, 121))
 
 
