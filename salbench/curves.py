@@ -13,7 +13,7 @@ from salbench.errors import RunError, UsageError
 from salbench.experiments import FIGURE_3_METRICS
 from salbench.figures import new_figure, picture_format, save
 from salbench.metrics import METRICS
-from salbench.models import EpochsFactory, TrainedEpoch, registry
+from salbench.models import TrainedEpoch, epochs_factory
 from salbench.names import unknown_name
 from salbench.paths import PathLike
 
@@ -51,10 +51,7 @@ def draw_curves(
 
 
 def _epochs(model: str, folder: Path) -> Sequence[TrainedEpoch]:
-    factory: object = registry().factory(model)
-    if not isinstance(factory, EpochsFactory):
-        raise UsageError(f"the model {model!r} does not tell what the epochs of its trainings gave")
-    epochs = factory.epochs(folder)
+    epochs = epochs_factory(model).epochs(folder)
     if not epochs:
         raise RunError(f"{folder} is no training: it has no epochs")
     return epochs

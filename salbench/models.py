@@ -329,3 +329,11 @@ def with_preset(factory: ModelFactory | TrainableFactory, options: Mapping[str, 
     if name not in presets:
         raise UsageError(unknown_name(f"{factory.card.name} preset", name, list(presets)))
     return {**presets[name], **options}
+
+
+def epochs_factory(name: str) -> EpochsFactory:
+    """The factory of a model that tells what the epochs of its trainings gave. UsageError for one that does not."""
+    factory: object = registry().factory(name)
+    if not isinstance(factory, EpochsFactory):
+        raise UsageError(f"the model {name!r} does not tell what the epochs of its trainings gave")
+    return factory

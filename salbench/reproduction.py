@@ -5,7 +5,8 @@ experiment and format, and `reproduction.json`. Everything that was finished is 
 after any interruption, with more experiments, or with more epochs.
 """
 
-import os
+import hashlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -18,17 +19,19 @@ from salbench.atomic import write_json, write_text
 from salbench.curves import write_curve_table, write_curves
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
+from salbench.digests import digest_file
+from salbench.environment import launch
 from salbench.errors import DataError, RunError, UsageError
 from salbench.experiments import ADVERSARIAL, EXPERIMENTS, FIGURE_3_METRICS, MODEL, Budget, Experiment, presets_of
 from salbench.figures import GridRow, write_grid
-from salbench.models import EpochsFactory, SaliencyModel, TrainedEpoch, registry
+from salbench.models import SaliencyModel, TrainedEpoch, epochs_factory, registry
 from salbench.names import unknown_name
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.runner import score
 from salbench.tables import make_table, render
-from salbench.training import train, trainable, training_map
+from salbench.training import train, training_map
 
 DECIDED_HERE = frozenset({"preset", "loss", "epochs", "adversarial_epochs", "keep_epochs"})
 """Options of a training that the experiment decides."""
@@ -149,7 +152,7 @@ def reproduce(
 
 def _check_alone() -> None:
     """UsageError where several processes were started: scoring has its own."""
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if launch().count > 1:
         raise UsageError(
             "reproduce runs in one process: with torchrun, train each preset into DIR/trainings/PRESET by "
             "`salbench train salgan --preset PRESET`, then call `salbench reproduce --out DIR` without it"
@@ -228,8 +231,11 @@ def _costs_only(preset: str, plan: Plan, result: Reproduction) -> Iterator[None]
 
 
 def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
-    """The epochs of a preset's training, which is carried on to the budget where it has fewer."""
-    factory, folder = _factory(), _training_folder(plan, preset)
+    """The epochs of a preset's training up to the budget, to which it is carried on where it has fewer.
+
+    All rows of a table stand for the same number of epochs: what a training did beyond them does not count.
+    """
+    factory, folder = epochs_factory(MODEL), _training_folder(plan, preset)
     # A training that went further is asked for as it is, so that what else it was made with is checked all the same.
     budget = replace(plan.budget, total=max(plan.budget.total, len(factory.epochs(folder))))
     train(
@@ -248,31 +254,29 @@ def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
         **budget.options(preset),
         **plan.options,
     )
-    return factory.epochs(folder)
+    return factory.epochs(folder)[: plan.budget.total]
 
 
 def chosen(plan: Plan, experiment: Experiment, preset: str, epochs: Sequence[TrainedEpoch]) -> TrainedEpoch:
-    """The epoch that an experiment scores: the bootstrap's last, or the training's best by validation NSS.
+    """The epoch that an experiment scores: the bootstrap's last, or the best of the last phase by validation NSS.
 
-    RunError where its checkpoint was not kept.
+    Of equally good ones the first. RunError where its checkpoint was not kept.
     """
-    folder = _training_folder(plan, preset)
-    epoch = epochs[plan.budget.bootstrap - 1] if experiment.at_bootstrap else _factory().chosen_epoch(folder)
-    if epoch is None or epoch.checkpoint is None:
-        wanted = "the chosen epoch" if epoch is None else f"epoch {epoch.epoch}"
-        raise RunError(f"{folder} has no checkpoint of {wanted}; remove the folder to train again")
+    last_phase = [one for one in epochs if one.phase == epochs[-1].phase]
+    best = max(last_phase, key=lambda one: one.metrics.get("nss", -math.inf))
+    epoch = epochs[plan.budget.bootstrap - 1] if experiment.at_bootstrap else best
+    if epoch.checkpoint is None:
+        folder = _training_folder(plan, preset)
+        count = len(epochs_factory(MODEL).epochs(folder))
+        mend = f"its training went on, so ask for --epochs {count}" if count > len(epochs) else "it is gone"
+        raise RunError(
+            f"{folder} has no checkpoint of epoch {epoch.epoch}: {mend}, or remove the folder to train again"
+        )
     return epoch
 
 
 def _training_folder(plan: Plan, preset: str) -> Path:
     return plan.out / "trainings" / preset
-
-
-def _factory() -> EpochsFactory:
-    factory: object = trainable(MODEL)
-    if not isinstance(factory, EpochsFactory):
-        raise UsageError(f"the model {MODEL!r} does not tell what the epochs of its trainings gave")
-    return factory
 
 
 def _table(plan: Plan, experiment: Experiment, result: Reproduction) -> list[Path]:
@@ -299,7 +303,7 @@ def scored(
 ) -> ScoredRow:
     """The row of a training in an experiment's table, its epoch being scored on a split."""
     epoch, title = chosen(plan, experiment, preset, epochs), experiment.trainings[preset]
-    run = f"runs/{preset}-epoch-{epoch.epoch:03}-{target.name}"
+    run = f"runs/{preset}-epoch-{epoch.epoch:03}-{target.name}-{_mark(epoch)}"
     score(
         target.dataset,
         split=target.split,
@@ -315,6 +319,12 @@ def scored(
     )
     name = f"{target.dataset.key}/{target.split}"
     return ScoredRow(experiment.key, preset, title, epoch.epoch, epoch.generator_steps, name, run)
+
+
+def _mark(epoch: TrainedEpoch) -> str:
+    """Letters that tell runs of one epoch apart: of a training that was made anew, or scored by another salbench."""
+    assert epoch.checkpoint is not None  # noqa: S101 - `chosen` sees to it
+    return hashlib.sha256(f"{digest_file(epoch.checkpoint)} {__version__}".encode()).hexdigest()[:8]
 
 
 def _figure3(plan: Plan, experiment: Experiment, result: Reproduction) -> list[Path]:

@@ -1,13 +1,20 @@
-"""`salbench reproduce` on a handful of synthetic scenes: results that are too small to mean anything, but all there."""
+"""`salbench reproduce` on a handful of synthetic scenes: results that mean nothing, but all there.
+
+Most of it with a model that trains in no time (toy_model.py), under SalGAN's name; once with SalGAN itself.
+"""
 
 import csv
 import json
+import shutil
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import pytest
+from toy_model import Toy
 
+from salbench import models
 from salbench.cli import main
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.synthetic import open_synthetic
@@ -17,10 +24,7 @@ from salbench.progress import Silent
 from salbench.reproduction import reproduce
 from salbench.scoring.run_folder import open_run
 
-pytest.importorskip("torch", reason="SalGAN is trained here, which needs salbench[torch]")
-
-SMALL = {"size": "16x16", "batch": 2, "vgg_weights": "none", "init": "he", "optimizer": "nesterov"}
-BUDGET = {"epochs": 2, "bootstrap": 1}
+BUDGET = {"epochs": 3, "bootstrap": 1}
 
 
 class Notes(Silent):
@@ -42,19 +46,26 @@ def dataset() -> Dataset:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
+def toy():
+    """The toy answers to SalGAN's name in the registry."""
+    patch = pytest.MonkeyPatch()
+    found = models.Registry.factory
+    patch.setattr(models.Registry, "factory", lambda self, name: Toy if name == "salgan" else found(self, name))
     yield
-    torch.set_num_threads(before)
+    patch.undo()
 
 
 @pytest.fixture(scope="module")
-def everything(dataset, tmp_path_factory):
-    out = tmp_path_factory.mktemp("everything")
-    return reproduce(list(EXPERIMENTS), dataset, out=out, test_split="test", **BUDGET, **SMALL)
+def finished(dataset, tmp_path_factory):
+    out = tmp_path_factory.mktemp("finished")
+    return reproduce(list(EXPERIMENTS), dataset, out=out, test_split="test", **BUDGET)
+
+
+@pytest.fixture
+def everything(finished, tmp_path):
+    """A copy of all results that a test may change."""
+    out = shutil.copytree(finished.out, tmp_path / "everything")
+    return replace(finished, out=out, files=[out / file.relative_to(finished.out) for file in finished.files])
 
 
 def sections_of(file: Path) -> dict[tuple[str, str], list[dict[str, str]]]:
@@ -92,6 +103,7 @@ def test_the_papers_rows_stand_beside_the_measured_ones_with_intervals(everythin
 def test_table_2_is_the_epoch_after_the_bootstrap_and_table_3_the_best(everything):
     """Catches a table 2 of best epochs, or a table 3 of last ones: epochs are told by their own validation NSS."""
     record = json.loads((everything.out / "reproduction.json").read_text())
+    assert len(record["rows"]) == 16
     for row in record["rows"]:
         epochs = everything.trained[row["preset"]]
         last_phase = [one for one in epochs if one.phase == epochs[-1].phase]
@@ -108,24 +120,24 @@ def test_figure_3_has_a_line_per_epoch(everything):
     assert [(row["training"], row["epoch"], row["phase"]) for row in rows] == [
         ("GAN+BCE", "1", "content"),
         ("GAN+BCE", "2", "adversarial"),
-        ("BCE", "1", "content"),
-        ("BCE", "2", "content"),
+        ("GAN+BCE", "3", "adversarial"),
+        *(("BCE", str(epoch), "content") for epoch in (1, 2, 3)),
     ]
     assert all(float(row["sim"]) > 0 for row in rows)
 
 
 def test_the_same_call_again_trains_and_scores_nothing(everything, dataset):
     """Catches results that are made anew: files of trainings and runs must be the very same."""
-    kept = [*everything.out.glob("trainings/*/state.pt"), *everything.out.glob("runs/*/summary.json")]
+    kept = [*everything.out.glob("trainings/*/state.json"), *everything.out.glob("runs/*/summary.json")]
     before = {path: path.stat().st_mtime_ns for path in kept}
-    reproduce(list(EXPERIMENTS), dataset, out=everything.out, test_split="test", **BUDGET, **SMALL)
+    reproduce(list(EXPERIMENTS), dataset, out=everything.out, test_split="test", **BUDGET)
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     assert len(before) == 6 + len({row.run for row in everything.rows})
 
 
 def test_other_options_are_refused_where_a_training_is_there(everything, dataset, tmp_path):
     """Catches a finished training of another configuration that is taken for the one that was asked for."""
-    result = reproduce(["figure3"], dataset, out=everything.out, **BUDGET, **{**SMALL, "learning_rate": 1e-5})
+    result = reproduce(["figure3"], dataset, out=everything.out, **BUDGET, learning_rate=1e-5)
     assert set(result.failures) == {"gan4", "bce4"}
     assert "learning_rate" in result.failures["bce4"]
 
@@ -134,11 +146,11 @@ def test_a_training_that_fails_costs_its_own_row_only(dataset, tmp_path):
     """Catches an end of the whole by one damaged training, and a row that is missing without a word."""
     broken = tmp_path / "trainings" / "bce2"
     broken.mkdir(parents=True)
-    (broken / "state.pt").write_bytes(b"no state")
+    (broken / "state.json").write_bytes(b"no state")
     progress = Notes()
-    result = reproduce(["table2"], dataset, out=tmp_path, epochs=1, bootstrap=1, progress=progress, **SMALL)
+    result = reproduce(["table2"], dataset, out=tmp_path, epochs=1, bootstrap=1, progress=progress)
     assert set(result.failures) == {"bce2"}
-    assert any("bce2" in note and "state.pt" in note for note in progress.notes)
+    assert any("bce2" in note and "state.json" in note for note in progress.notes)
     rows = sections_of(tmp_path / "table2.csv")["measured", "val"]
     assert [row["model"] for row in rows] == ["BCE", "BCE/4", "BCE/8"]
 
@@ -163,7 +175,8 @@ def test_a_wrong_request_is_refused_before_anything_is_trained(dataset, tmp_path
 
 def test_several_processes_are_refused(dataset, tmp_path, monkeypatch):
     """Catches runs that every process of torchrun writes into the same folder."""
-    monkeypatch.setenv("WORLD_SIZE", "2")
+    for name, value in {"TORCHELASTIC_RUN_ID": "1", "RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="torchrun"):
         reproduce(["table2"], dataset, out=tmp_path)
 
@@ -180,12 +193,61 @@ def test_the_papers_budgets():
     assert Budget(30).options("bce4") == {"epochs": 30, "adversarial_epochs": 0}
 
 
+def test_what_a_training_did_beyond_the_budget_does_not_count(everything, dataset):
+    """Catches Table 3 comparing the best of three epochs with the best of five."""
+    longer = reproduce(["figure3"], dataset, out=everything.out, epochs=5, bootstrap=1)
+    assert [len(epochs) for epochs in longer.trained.values()] == [5, 5]
+    again = reproduce(["table3", "figure3"], dataset, out=everything.out, **BUDGET)
+    assert [len(epochs) for epochs in again.trained.values()] == [3, 3, 3, 3]
+    assert {row.preset: row.epoch for row in again.rows}["bce4"] <= 3
+    assert len((everything.out / "figure3.csv").read_text().splitlines()) == 1 + 2 * 3
+
+
+def test_a_best_epoch_whose_checkpoint_is_gone_says_so(everything, dataset):
+    """Catches a row of another epoch in the place of the one that was chosen."""
+    best = max(everything.trained["mse"], key=lambda one: one.metrics["nss"])
+    (everything.out / "trainings" / "mse" / f"epoch-{best.epoch:03}.txt").unlink()
+    result = reproduce(["table3"], dataset, out=everything.out, **BUDGET)
+    assert set(result.failures) == {"mse"}
+    assert f"no checkpoint of epoch {best.epoch}" in result.failures["mse"]
+
+
+def test_a_training_that_is_made_anew_is_scored_anew(everything, dataset):
+    """Catches the scores of weights that are no longer there."""
+    reproduce(["table3"], dataset, out=everything.out, **BUDGET)
+    before = {row.preset: row.run for row in everything.rows if row.experiment == "table3" and row.target == "few/val"}
+    for file in (everything.out / "trainings" / "mse").glob("epoch-*.txt"):
+        file.write_text("11.0")
+    result = reproduce(["table3"], dataset, out=everything.out, **BUDGET)
+    after = {row.preset: row.run for row in result.rows}
+    assert not result.failures
+    assert after["mse"] != before["mse"]
+    assert after["bce"] == before["bce"]
+
+
 def test_the_command_line_takes_the_trainings_options(tmp_path, capsys):
     """Catches options of the configuration that the command does not show or does not hand on."""
     assert main(["reproduce", "--help"]) == 0
     shown = capsys.readouterr().out
     assert "--learning-rate" in shown
     assert "--adversarial-epochs" not in shown
-    words = ["reproduce", "table3", "--dataset", "synthetic", "--out", str(tmp_path / "out"), "--size", "17x16"]
+    words = ["reproduce", "table2", "--dataset", "synthetic", "--out", str(tmp_path / "out"), "--learning-rate", "0"]
     assert main(words) == 2
-    assert "size is '17x16'" in capsys.readouterr().err
+    assert "learning_rate is 0" in capsys.readouterr().err
+
+
+def test_salgan_itself_is_reproduced(dataset, tmp_path, monkeypatch):
+    """Catches a contract that only the toy fulfils: files of real trainings, their options, their checkpoints."""
+    torch = pytest.importorskip("torch", reason="SalGAN is trained here, which needs salbench[torch]")
+    from salbench_models.salgan import SalGAN
+
+    monkeypatch.setattr(models.Registry, "factory", lambda self, name: SalGAN)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    small = {"size": "16x16", "batch": 2, "vgg_weights": "none", "init": "he", "optimizer": "nesterov"}
+    result = reproduce(["figure3", "figure6"], dataset, out=tmp_path, epochs=2, bootstrap=1, **small, tensorboard=False)
+    torch.set_num_threads(threads)
+    assert not result.failures
+    assert [one.phase for one in result.trained["gan4"]] == ["content", "adversarial"]
+    assert [one.generator_steps for one in result.trained["bce4"]] == [2, 4]
+    assert {file.name for file in result.files} == {"figure3.png", "figure3.csv", "figure6-few-val.png"}

@@ -19,9 +19,7 @@ class ReproduceCommand(click.Command):
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Its own parameters, then the training's."""
-        known = {parameter.name for parameter in self.params}
-        self.params += [option for option in _training_options() if option.name not in known]
-        return super().get_params(ctx)
+        return [*super().get_params(ctx), *_training_options()]
 
 
 @click.command(cls=ReproduceCommand)
