@@ -10,16 +10,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from salbench.atomic import write_json
 from salbench.digests import digest_file
 from salbench.errors import RunError
-from salbench.scoring.run_folder import MANIFEST, SCORES, Run
+from salbench.scoring.run_folder import MANIFEST, SCORES, Run, identity, read_json
+from salbench.scoring.statistics import summarise
 
 FORMAT = 1
-AGREEMENT = 1e-12
-"""How far a stored mean may lie from that of the stored rows, relative to it: rounding of sums in another order."""
+AGREEMENT = 1e-9
+"""How far a stored figure may lie from that of the stored rows, relative to it: processors round differently."""
 
 
 def entry_of(run: Run) -> dict[str, Any]:
@@ -29,8 +28,15 @@ def entry_of(run: Run) -> dict[str, Any]:
 
 
 def add(run: Run, board: Path, name: str | None = None) -> Path:
-    """Write a run's entry into a folder, as `NAME.json`, by default under the name of the run's folder."""
+    """Write a run's entry into a folder, as `NAME.json`, by default under the name of the run's folder.
+
+    RunError, beside what `entry_of` raises, where the name is that of another run's entry.
+    """
     file = board / f"{name or run.path.resolve().name}.json"
+    if file.exists():
+        there = read_json(file).get("run")
+        if not isinstance(there, dict) or identity(there) != identity(run.manifest):
+            raise RunError(f"{file} is the entry of another run; name this one with --name")
     write_json(file, entry_of(run))
     return file
 
@@ -54,33 +60,37 @@ def _is_entry(file: Path) -> bool:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return True  # told of where it is read
-    return isinstance(content, dict) and {"run", "summary"} <= content.keys()
+    return isinstance(content, dict) and bool({"run", "summary"} & content.keys())
 
 
-def shipped_board() -> Path:
-    """The folder of the measured results that come with salbench."""
-    return Path(str(files("salbench_leaderboards") / "measured"))
+def shipped_entries() -> list[Path]:
+    """The entries that come with salbench; none where it comes without."""
+    board = Path(str(files("salbench_leaderboards") / "measured"))
+    return [file for file in sorted(board.rglob("*.json")) if _is_entry(file)] if board.is_dir() else []
 
 
 def check_rows(run: Run) -> None:
-    """RunError where a file of the run was changed after it was finished."""
-    recorded = run.summary.get("scores_sha256")
-    try:
-        scores, found = run.scores, digest_file(run.path / SCORES)
-    except Exception as error:  # a damaged parquet file raises errors of many kinds
-        raise RunError(f"{run.path / SCORES} cannot be read ({error}); score anew with --overwrite") from error
-    if recorded is not None and recorded != found:
+    """RunError where a file of the run was changed after it was finished: what its rows give must be its summary."""
+    recorded, scores = run.summary.get("scores_sha256"), run.scores
+    if recorded is None:
+        raise RunError(f"{run.path} was made before runs had check sums; score anew with --overwrite")
+    found = digest_file(run.path / SCORES)
+    if recorded != found:
         raise RunError(
             f"{run.path / SCORES} is not the file that the run wrote (SHA-256 {found[:8]}, not {recorded[:8]})"
         )
-    if len(scores) != run.summary["n"]:
-        raise RunError(f"{run.path}: {len(scores)} rows, but its summary tells of {run.summary['n']}")
-    for key, figures in run.summary["metrics"].items():
-        values = scores[key].to_numpy(dtype=np.float64)
-        defined = values[~np.isnan(values)]
-        mean = float(defined.mean()) if defined.size else None
-        if not _agree(mean, figures["mean"]):
-            raise RunError(f"{run.path}: the rows' mean of {key} is {mean}, but its summary says {figures['mean']}")
+    counts = {"n": len(scores), "errors": int((scores["error"] != "").sum())}
+    for name, count in counts.items():
+        if count != run.summary[name]:
+            raise RunError(f"{run.path}: its rows give {name} {count}, but its summary says {run.summary[name]}")
+    keys = run.manifest["metrics"]
+    if set(run.summary["metrics"]) != set(keys):
+        raise RunError(f"{run.path}: its summary tells of other metrics than its plan")
+    for key, figures in summarise({key: run.column(key) for key in keys}, run.manifest["seed"]).items():
+        for name, value in figures.items():
+            if not _agree(value, run.summary["metrics"][key][name]):
+                said = run.summary["metrics"][key][name]
+                raise RunError(f"{run.path}: the rows give {key} {name} {value}, but its summary says {said}")
 
 
 def _agree(one: float | None, other: float | None) -> bool:

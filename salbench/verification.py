@@ -58,11 +58,13 @@ def verify(
     opened, listener = open_run(run), progress or Silent()
     stimuli = stimuli_of(opened, dataset, data)
     scorer, digest = _scorer(opened, stimuli, listener)
-    faults = [*_fault(lambda: check_rows(opened))]
+    faults = [*_fault(lambda: check_rows(opened)), *_coverage_faults(opened, stimuli)]
     if digest != opened.manifest["inputs"].get("fixations"):
         faults.append("the data set's fixations are not those that the run was scored on: their check sums differ")
     chosen = _sample(opened, stimuli, sample, seed)
     faults += _rows_faults(opened, scorer, chosen, listener)
+    if not chosen:
+        faults.append("no row has a score and a map, so nothing could be made anew")
     return Verification(opened, tuple(one.stimulus.id for one in chosen), tuple(faults))
 
 
@@ -92,6 +94,21 @@ def _scorer(run: Run, stimuli: Sequence[Stimulus], progress: Progress) -> tuple[
         prior=prior,
     )
     return scorer, recorded.digest
+
+
+def _coverage_faults(run: Run, stimuli: Sequence[Stimulus]) -> Iterator[str]:
+    """Rows or maps that are missing: who leaves the bad ones out has better means."""
+    maps, scores = open_predictions(run.path / MAPS), run.scores
+    wanted = [stimulus.id for stimulus in stimuli]
+    if list(scores["stimulus"]) != wanted:
+        yield f"the run has rows of {len(scores):,} stimuli, not of the {len(wanted):,} of the split in their order"
+    failed = scores["error"] != ""
+    without = [name for name in scores["stimulus"][~failed] if not maps.has(name)]
+    if without:
+        yield f"{len(without):,} scored stimuli have no map, the first {without[0]}"
+    with_map = [name for name in scores["stimulus"][failed] if maps.has(name)]
+    if with_map:
+        yield f"{len(with_map):,} stimuli have a map, but an error in the place of scores, the first {with_map[0]}"
 
 
 def _sample(run: Run, stimuli: Sequence[Stimulus], sample: int | None, seed: int) -> list[Numbered]:

@@ -87,8 +87,73 @@ def test_runs_on_other_stimuli_are_refused(runs, tmp_path):
 
 def test_another_ig_baseline_matters_to_ig_only(runs, tmp_path):
     """Catches runs that do not pair for a setting that none of the compared figures depends on."""
+    other = altered(
+        runs["chance"], tmp_path / "other", "run.json", lambda run: run["protocol"].update(ig_baseline="another")
+    )
+    assert [one.key for one in compare(runs["centre"], other, metrics=["nss"]).metrics] == ["nss"]
+    with pytest.raises(RunError, match="ig_baseline"):
+        compare(runs["centre"], other)
     plain = score("synthetic", model="chance", metrics=["nss"], out=tmp_path / "plain").path
     assert [one.key for one in compare(runs["centre"], plain).metrics] == ["nss"]
+
+
+def with_nans(run, folder, places):
+    """A copy of a run without values of NSS at some places, under a check sum that fits."""
+    import pandas as pd
+
+    copy = shutil.copytree(run, folder)
+    rows = pd.read_parquet(copy / "scores.parquet")
+    rows.loc[places, "nss"] = np.nan
+    rows.to_parquet(copy / "scores.parquet")
+    return copy
+
+
+def test_means_are_over_the_stimuli_that_both_have(runs, tmp_path, capsys):
+    """Catches printed means whose difference is not the printed one: each run lost other stimuli."""
+    one = with_nans(runs["centre"], tmp_path / "one", [0, 1, 2])
+    two = with_nans(runs["chance"], tmp_path / "two", [3])
+    (nss,) = compare(one, two, metrics=["nss"]).metrics
+    assert nss.difference.n == 28
+    assert nss.means[0] - nss.means[1] == pytest.approx(nss.difference.mean, abs=1e-12)
+    assert main(["compare", str(one), str(two)]) == 0
+    assert "over the n stimuli that both have" in capsys.readouterr().out
+
+
+def test_a_ranking_of_too_few_stimuli_is_left_out(runs, tmp_path):
+    """Catches a firm ranking of a single stimulus, and a metric that vanishes without a word."""
+    few = with_nans(runs["centre"], tmp_path / "few", list(range(30)))
+    found = rank([few, runs["chance"]], metrics=["nss", "kl_divergence"])
+    assert [one.key for one in found.rankings] == ["kl_divergence"]
+    assert "2 stimuli have a value" in found.left_out["nss"]
+
+
+def test_rounding_is_no_difference(runs, tmp_path):
+    """Catches a verdict about the sixteenth digit."""
+    import pandas as pd
+
+    copy = shutil.copytree(runs["centre"], tmp_path / "copy")
+    rows = pd.read_parquet(copy / "scores.parquet")
+    rows["nss"] *= 1 + 4e-16
+    rows.to_parquet(copy / "scores.parquet")
+    (nss,) = compare(copy, runs["centre"], metrics=["nss"]).metrics
+    assert (nss.difference.mean, nss.difference.effect, nss.better) == (0.0, None, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "words"),
+    [
+        ("scores.parquet", b"no parquet", "cannot be read"),
+        ("run.json", b"{}", "has no model"),
+        ("run.json", b'{"model": []}', "model has no key"),
+        ("summary.json", b'{"n": 1}', "has no errors"),
+    ],
+)
+def test_damaged_runs_are_told_of(runs, tmp_path, capsys, file, damage, words):
+    """Catches a traceback for a run folder that somebody edited."""
+    copy = shutil.copytree(runs["centre"], tmp_path / "copy")
+    (copy / file).write_bytes(damage)
+    assert main(["compare", str(runs["centre"]), str(copy)]) == 1
+    assert words in capsys.readouterr().err
 
 
 def test_metrics_that_a_run_lacks(runs, tmp_path):
@@ -97,11 +162,13 @@ def test_metrics_that_a_run_lacks(runs, tmp_path):
         compare(runs["centre"], plain, metrics=["kl_divergence"])
     with pytest.raises(UsageError, match="at least two"):
         rank([plain])
+    with pytest.raises(UsageError, match="no metric"):
+        compare(runs["centre"], plain, metrics=[])
 
 
 def test_a_ranking_puts_the_ground_truth_first(runs):
     """Catches ranks by the wrong direction, for a metric of either."""
-    for one in rank([runs["chance"], runs["gold-standard"], runs["centre"]]):
+    for one in rank([runs["chance"], runs["gold-standard"], runs["centre"]]).rankings:
         assert one.stability.rank[1] == 1.0, one.key
         assert METRICS[one.key].higher_is_better or one.stability.first[1] == 1.0
 

@@ -10,7 +10,7 @@ import pytest
 
 from salbench.cli import main
 from salbench.errors import RunError
-from salbench.leaderboard import add, entries_of, entry_of
+from salbench.leaderboard import add, entries_of, entry_of, shipped_entries
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
 from salbench.tables import make_table, render
@@ -45,13 +45,41 @@ def schema_errors(entry):
     return [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(entry)]
 
 
-@pytest.mark.parametrize("file", sorted(MEASURED.rglob("*/*.json")), ids=lambda file: file.name)
-def test_every_shipped_entry_fits_the_schema_and_names_no_place_of_a_machine(file):
+def test_every_shipped_entry_fits_the_schema_and_names_no_place_of_a_machine():
     """Catches an entry written by hand, half of one, or a command with somebody's home directory in it."""
-    entry = json.loads(file.read_text())
-    if "run" in entry:
-        assert schema_errors(entry) == []
-        assert not [word for word in entry["run"]["command"] if word.startswith(("/", "~"))]
+    for file in shipped_entries():
+        entry = json.loads(file.read_text())
+        assert schema_errors(entry) == [], file
+        assert not [word for word in entry["run"]["command"] if word.startswith(("/", "~"))], file
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda summary: summary.update(errors=7),
+        lambda summary: summary["metrics"]["nss"].update(ci_low=-9.0),
+        lambda summary: summary["metrics"]["nss"].update(n=3),
+        lambda summary: summary["metrics"].pop("cc"),
+        lambda summary: summary.pop("scores_sha256"),
+    ],
+)
+def test_any_altered_figure_of_the_summary_is_refused(run, change):
+    """Catches a tighter interval, a lost metric, or fewer stimuli, under rows and means that fit."""
+    summary = json.loads((run.path / "summary.json").read_text())
+    change(summary)
+    (run.path / "summary.json").write_text(json.dumps(summary))
+    with pytest.raises(RunError):
+        entry_of(open_run(run.path))
+
+
+def test_another_runs_entry_is_not_overwritten(run, tmp_path):
+    """Catches two runs of one folder name that leave one entry."""
+    add(run, tmp_path / "board")
+    add(run, tmp_path / "board")
+    other = score("synthetic", model="chance", metrics=["nss", "cc"], out=tmp_path / "other" / "centre")
+    with pytest.raises(RunError, match="another run"):
+        add(other, tmp_path / "board")
+    assert add(other, tmp_path / "board", "chance").name == "chance.json"
 
 
 def test_the_schema_takes_what_add_writes_and_nothing_less(run, tmp_path):
@@ -81,13 +109,13 @@ def test_an_altered_mean_is_refused(run):
     summary = json.loads((run.path / "summary.json").read_text())
     summary["metrics"]["cc"]["mean"] += 1e-6
     (run.path / "summary.json").write_text(json.dumps(summary))
-    with pytest.raises(RunError, match="the rows' mean of cc"):
+    with pytest.raises(RunError, match="the rows give cc mean"):
         entry_of(open_run(run.path))
 
 
 def test_rows_that_cannot_be_read_are_refused(run):
     (run.path / "scores.parquet").write_bytes(b"PAR1 and nothing more")
-    with pytest.raises(RunError, match=r"scores\.parquet cannot be read"):
+    with pytest.raises(RunError, match=r"scores\.parquet: cannot be read"):
         entry_of(run)
 
 

@@ -12,6 +12,7 @@ from salbench.digests import digest_file
 from salbench.errors import DataError, RunError, UsageError
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
+from salbench.scoring.statistics import summarise
 from salbench.verification import verify
 
 
@@ -63,11 +64,53 @@ def test_a_forger_who_adapts_every_file_is_found_by_the_rows(run):
     rows = alter_row(run, name, "cc", 0.1)
     summary = json.loads((run / "summary.json").read_text())
     summary["scores_sha256"] = digest_file(run / "scores.parquet")
-    summary["metrics"]["cc"]["mean"] = float(rows["cc"].mean())
+    summary["metrics"] = summarise({key: rows[key].to_numpy() for key in summary["metrics"]}, 0)
     (run / "summary.json").write_text(json.dumps(summary))
     faults = verify(run, sample=None).faults
     assert len(faults) == 1
     assert faults[0].startswith(f"{name}: cc is ")
+
+
+def forge(run, change):
+    """Alter the rows, and adapt check sum, counts, means and intervals to them."""
+    rows = change(pd.read_parquet(run / "scores.parquet"))
+    rows.to_parquet(run / "scores.parquet")
+    summary = json.loads((run / "summary.json").read_text())
+    summary["scores_sha256"] = digest_file(run / "scores.parquet")
+    summary["n"], summary["errors"] = len(rows), int((rows["error"] != "").sum())
+    summary["metrics"] = summarise({key: rows[key].to_numpy() for key in summary["metrics"]}, 0)
+    (run / "summary.json").write_text(json.dumps(summary))
+
+
+def without_the_worst(rows):
+    return rows.sort_values("nss").iloc[8:].sort_index().reset_index(drop=True)
+
+
+def failing_the_worst(rows):
+    worst = rows.sort_values("nss").index[:8]
+    rows.loc[worst, "error"] = "could not be scored"
+    rows.loc[worst, [c for c in rows.columns if c not in ("stimulus", "error")]] = np.nan
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(without_the_worst, "has rows of 24 stimuli"), (failing_the_worst, "an error in the place of scores")],
+)
+def test_who_leaves_bad_stimuli_out_is_found(run, change, words):
+    """Catches better means by fewer stimuli, with every check sum and figure adapted."""
+    forge(run, change)
+    assert any(words in fault for fault in verify(run, sample=2).faults)
+
+
+def test_a_map_that_is_gone_is_a_fault_and_so_is_nothing_to_check(run):
+    """Catches a row that nobody can check, and a run that holds because nothing was looked at."""
+    first, *others = sorted((run / "maps").glob("*.npy"))
+    first.unlink()
+    assert any("have no map" in fault for fault in verify(run, sample=2).faults)
+    for file in others:
+        file.unlink()
+    assert any("nothing could be made anew" in fault for fault in verify(run).faults)
 
 
 def test_a_map_of_another_model_is_found(run):

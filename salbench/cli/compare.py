@@ -1,5 +1,6 @@
 """`salbench compare`."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import click
 from salbench.cli.options import ANY_PATH, metric_keys
 
 if TYPE_CHECKING:
-    from salbench.comparison import Comparison, MetricComparison, Ranking
+    from salbench.comparison import Comparison, MetricComparison, Rankings
     from salbench.scoring.run_folder import Run
 
 
@@ -42,40 +43,49 @@ def compare(runs: tuple[Path, ...], metrics: str | None, seed: int, out: Path | 
         lines, table = _pair_lines(found), _pair_table(found)
     else:
         from salbench.comparison import rank
-        from salbench.scoring.run_folder import open_run
 
-        opened = [open_run(run) for run in runs]
-        rankings = rank(runs, metrics=keys, seed=seed)
-        lines, table = _rank_lines(opened, rankings), _rank_table(opened, rankings)
+        ranked = rank(runs, metrics=keys, seed=seed)
+        lines, table = _rank_lines(ranked), _rank_table(ranked)
     click.echo("\n".join(lines))
     if out is not None:
         write_text(out, _as_csv(table))
         click.echo(f"figures: {out}", err=True)
 
 
+def _names(runs: "Sequence[Run]") -> list[str]:
+    from salbench.run_pictures import names_of
+    from salbench.tables.records import one_line
+
+    return [one_line(name) for name in names_of(runs)]
+
+
 def _pair_lines(found: "Comparison") -> list[str]:
     from salbench.cli.text import columns, heading_of, symbol_of
 
-    names = [run.manifest["model"]["title"] for run in found.runs]
-    a, b = names if names[0] != names[1] else [str(run.path) for run in found.runs]
-    rows = [["metric", "A", "B", "A - B", "95 % interval", "p (Holm)", "d", "A better on", ""]]
+    a, b = _names(found.runs)
+    rows = [["metric", "n", "A", "B", "A - B", "95 % interval", "p (Holm)", "d", "A better on", ""]]
     for one in found.metrics:
         sign = f"{one.difference.mean:+.4f}"
         interval = "-" if one.difference.low is None else f"{one.difference.low:+.4f} to {one.difference.high:+.4f}"
         effect = "-" if one.difference.effect is None else f"{one.difference.effect:+.2f}"
         means = [f"{mean:.4f}" for mean in one.means]
-        cells = [symbol_of(one.key, found.runs[0]), *means, sign, interval, _p(one.adjusted), effect, _share(one)]
-        rows.append([*cells, _verdict(one)])
-    counts = sorted({one.difference.n for one in found.metrics})
+        cells = [symbol_of(one.key, found.runs[0]), str(one.difference.n), *means, sign, interval]
+        rows.append([*cells, _p(one.adjusted), effect, _share(one), _verdict(one)])
+    fewer = any(one.difference.n < found.runs[0].summary["n"] for one in found.metrics)
     return [
         f"A: {a}",
         f"B: {b}",
-        f"on {heading_of(found.runs[0])}, {' to '.join(map(str, counts[:1] + counts[1:][-1:]))} stimuli",
+        f"on {heading_of(found.runs[0])}",
         "",
         *columns(rows),
-        *[f"{key} is left out: {why}" for key, why in found.left_out.items()],
+        *(["means are over the n stimuli that both have a value on"] if fewer else []),
+        *_left_out(found.left_out),
         *_warning(found),
     ]
+
+
+def _left_out(reasons: "Mapping[str, str]") -> list[str]:
+    return [f"{key} is left out: {why}" for key, why in reasons.items()]
 
 
 def _share(one: "MetricComparison") -> str:
@@ -125,32 +135,33 @@ def _pair_table(found: "Comparison") -> list[list[object]]:
     return rows
 
 
-def _rank_lines(runs: "list[Run]", rankings: "list[Ranking]") -> list[str]:
+def _rank_lines(found: "Rankings") -> list[str]:
     from salbench.cli.text import columns, heading_of, symbol_of
 
-    lines = [f"ranks on {heading_of(runs[0])}, with their range in 95 % of 999 draws of the stimuli"]
-    names = [run.manifest["model"]["title"] for run in runs]
-    for one in rankings:
+    first, names = found.runs[0], _names(found.runs)
+    lines = [f"ranks on {heading_of(first)}, with their range in 95 % of 999 draws of the stimuli"]
+    for one in found.rankings:
         agreement = (
             "" if one.stability.agreement is None else f", Kendall's tau of the draws {one.stability.agreement:.2f}"
         )
-        table = [["", "rank", "range", "first in"]]
-        order = sorted(range(len(runs)), key=lambda place: float(one.stability.rank[place]))
+        table = [["", "mean", "rank", "range", "first in"]]
+        order = sorted(range(len(names)), key=lambda place: float(one.stability.rank[place]))
         for place in order:
             span = f"{one.stability.low[place]:g} to {one.stability.high[place]:g}"
-            first = f"{one.stability.first[place]:.0%}"
-            table.append([names[place], f"{one.stability.rank[place]:g}", span, first])
-        lines += ["", f"{symbol_of(one.key, runs[0])}, {one.n} stimuli{agreement}", *columns(table)]
-    return lines
+            share = f"{one.stability.first[place]:.0%}"
+            table.append([names[place], f"{one.means[place]:.4f}", f"{one.stability.rank[place]:g}", span, share])
+        lines += ["", f"{symbol_of(one.key, first)}, {one.n} stimuli{agreement}", *columns(table)]
+    return [*lines, *([""] if found.left_out else []), *_left_out(found.left_out)]
 
 
-def _rank_table(runs: "list[Run]", rankings: "list[Ranking]") -> list[list[object]]:
+def _rank_table(found: "Rankings") -> list[list[object]]:
     rows: list[list[object]] = [["metric", "n", "run", "model", "mean", "rank", "rank_low", "rank_high", "first"]]
-    for one in rankings:
-        for place, run in enumerate(runs):
-            s = one.stability
+    names = _names(found.runs)
+    for one in found.rankings:
+        s = one.stability
+        for place, run in enumerate(found.runs):
             figures = [float(values[place]) for values in (s.rank, s.low, s.high, s.first)]
-            rows.append([one.key, one.n, run.path, run.manifest["model"]["title"], run.mean(one.key), *figures])
+            rows.append([one.key, one.n, str(run.path), names[place], one.means[place], *figures])
     return rows
 
 
@@ -158,6 +169,10 @@ def _as_csv(rows: list[list[object]]) -> str:
     import csv
     import io
 
+    from salbench.tables.to_csv import safe_text
+
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([["" if cell is None else cell for cell in row] for row in rows])
+    writer = csv.writer(text, lineterminator="\n")
+    for row in rows:
+        writer.writerow([safe_text(cell) if isinstance(cell, str) else "" if cell is None else cell for cell in row])
     return text.getvalue()

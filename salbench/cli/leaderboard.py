@@ -16,7 +16,8 @@ def leaderboard() -> None:
 @leaderboard.command()
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=ANY_PATH)
 @click.option("--board", required=True, type=ANY_PATH, metavar="DIR", help="Folder of the entries, a JSON file each.")
-def add(runs: tuple[Path, ...], board: Path) -> None:
+@click.option("--name", help="Name of the entry, of one run.  [default: that of its folder]")
+def add(runs: tuple[Path, ...], board: Path, name: str | None) -> None:
     """Write the entry of each finished RUN into a board: its means, intervals and whole provenance.
 
     A run is refused whose rows are not those that its summary was made of.
@@ -28,8 +29,10 @@ def add(runs: tuple[Path, ...], board: Path) -> None:
     from salbench.leaderboard import add as add_run
     from salbench.scoring.run_folder import open_run
 
+    if name is not None and len(runs) > 1:
+        raise click.UsageError("--name is for one run")
     for run in [open_run(folder) for folder in runs]:
-        click.echo(f"entry: {add_run(run, board)}")
+        click.echo(f"entry: {add_run(run, board, name)}")
 
 
 @leaderboard.command()
@@ -76,10 +79,10 @@ def site(boards: tuple[Path, ...], out: Path) -> None:
     Example:
       salbench leaderboard site leaderboards/measured -o leaderboard.html
     """
-    from salbench.leaderboard import shipped_board
+    from salbench.leaderboard import shipped_entries
     from salbench.site import write_site
 
-    write_site(out, boards or (shipped_board(),))
+    write_site(out, boards or shipped_entries())
     click.echo(f"page: {out}")
 
 
@@ -97,8 +100,8 @@ def show(boards: tuple[Path, ...], layout: str, **options: Any) -> None:
     Example:
       salbench leaderboard show leaderboards/measured --layout 4 --sort nss
     """
-    from salbench.leaderboard import entries_of, shipped_board
+    from salbench.leaderboard import entries_of, shipped_entries
     from salbench.tables import make_table, render
 
-    entries = [entry for board in (boards or (shipped_board(),)) for entry in entries_of(board)]
+    entries = [entry for board in boards for entry in entries_of(board)] or shipped_entries()
     click.echo(render(make_table(entries, layout=layout, **options), "markdown"), nl=False)

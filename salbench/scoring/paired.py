@@ -1,6 +1,6 @@
 """Whether two models differ on the same stimuli, and by how much: pure functions of paired scores."""
 
-import warnings
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +9,10 @@ import scipy
 
 from salbench.arrays import FloatArray, IntArray
 from salbench.scoring.randomness import generator
-from salbench.scoring.statistics import HELD, RESAMPLES, interval
+from salbench.scoring.statistics import HELD, RESAMPLES, ROUNDING, interval
+
+MOST_EXACT = 13
+"""Stimuli whose 2^n exchanges are all looked at."""
 
 
 @dataclass(frozen=True)
@@ -34,40 +37,49 @@ class Difference:
 def difference(ours: FloatArray, theirs: FloatArray, seed: int, key: str) -> Difference | None:
     """How (n,) scores differ from (n,) others of the same stimuli, NaN where undefined; None where no pair is defined.
 
-    The permutation test is exact for up to 13 stimuli, else of 9,999 random exchanges; `seed` and `key` draw them.
+    Differences at the level of rounding count as none. The permutation test is exact for up to 13 stimuli, else of
+    9,999 random exchanges; `seed` and `key` draw them.
     """
     paired = ~(np.isnan(ours) | np.isnan(theirs))
     values = ours[paired] - theirs[paired]
     if values.size == 0:
         return None
+    level = ROUNDING * np.maximum(np.abs(ours[paired]), np.abs(theirs[paired]))
+    values = np.where(np.abs(values) <= level, 0.0, values)
     low, high = interval(values, seed, f"difference/{key}")
-    deviation = float(values.std(ddof=1)) if values.size > 1 else 0.0
     return Difference(
         n=int(values.size),
         mean=float(values.mean()),
         low=low,
         high=high,
         p=_permutation_p(values, seed, key),
-        effect=float(values.mean()) / deviation if deviation > 0 else None,
+        effect=_effect(values),
         wins=float(np.mean((values > 0) + 0.5 * (values == 0))),
     )
 
 
+def _effect(values: FloatArray) -> float | None:
+    """Cohen's d of paired values; None where they hardly differ from each other."""
+    deviation = float(values.std(ddof=1)) if values.size > 1 else 0.0
+    return float(values.mean()) / deviation if deviation > ROUNDING * float(np.abs(values).max()) else None
+
+
 def _permutation_p(values: FloatArray, seed: int, key: str) -> float | None:
+    """Two-sided p of the mean of paired differences when their signs are exchanged at random."""
     if values.size < 2:
         return None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a distribution of equal values, whose p is 1
-        result = scipy.stats.permutation_test(
-            (values,),
-            lambda sample, axis: sample.mean(axis=axis),
-            permutation_type="samples",
-            vectorized=True,
-            n_resamples=RESAMPLES,
-            batch=max(1, HELD // values.size),
-            rng=generator(seed, "permutation", key),
-        )
-    return float(result.pvalue)
+    total = float(np.abs(values).sum())
+    bound = abs(float(values.sum())) - ROUNDING * total
+    if values.size <= MOST_EXACT:
+        signs = np.array(list(itertools.product((1.0, -1.0), repeat=values.size)))
+        return float(np.mean(np.abs(signs @ values) >= bound))
+    rng, block = generator(seed, "permutation", key), max(1, HELD // values.size)
+    beyond = 0
+    for start in range(0, RESAMPLES, block):
+        flipped = rng.integers(0, 2, size=(min(block, RESAMPLES - start), values.size), dtype=np.int8)
+        sums = values.sum() - 2 * (flipped.astype(np.float64) @ values)
+        beyond += int((np.abs(sums) >= bound).sum())
+    return (beyond + 1) / (RESAMPLES + 1)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -106,7 +118,7 @@ class RankStability:
 def rank_stability(
     scores: FloatArray, seed: int, key: str, *, higher_is_better: bool, draws: int = 999
 ) -> RankStability:
-    """The stability of the ranking that (m, n) scores of m models on n common stimuli give; no NaN among them."""
+    """The stability of the ranking that (m, n) scores of m models on n stimuli give; n at least 3, no NaN."""
     models, stimuli = scores.shape
     whole = ranks(scores.mean(axis=1), higher_is_better=higher_is_better)
     picked: IntArray = generator(seed, "ranks", key).integers(stimuli, size=(draws, stimuli))

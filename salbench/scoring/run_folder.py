@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,17 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
+
+MANIFEST_MEMBERS: Mapping[str, Collection[str]] = {
+    "model": ("key", "title"),
+    "dataset": ("key", "title", "split"),
+    "protocol": ("key", "label", "blur", "blur_sigma"),
+    "inputs": (),
+    "metrics": (),
+    "seed": (),
+}
+SUMMARY_MEMBERS: Mapping[str, Collection[str]] = {"n": (), "errors": (), "metrics": ()}
+"""What every finished run has, so that whoever opens one need not ask."""
 
 IDENTITY = ("format", "salbench", "model", "dataset", "protocol", "metrics", "seed", "save_maps", "inputs")
 
@@ -55,7 +66,20 @@ class Run:
         """
         import pandas as pd  # noqa: PLC0415 - heavy, and workers do without
 
-        return pd.read_parquet(self.path / SCORES)
+        try:
+            table = pd.read_parquet(self.path / SCORES)
+        except Exception as error:  # a damaged file raises errors of many kinds
+            raise RunError(f"{self.path / SCORES}: cannot be read ({error}); score anew with --overwrite") from error
+        wanted = ["stimulus", *self.manifest["metrics"], "error"]
+        missing = [name for name in wanted if name not in table.columns]
+        if missing:
+            raise RunError(f"{self.path / SCORES}: has no column {missing[0]!r}; score anew with --overwrite")
+        return table
+
+    def column(self, key: str) -> FloatArray:
+        """A metric of every stimulus, (n,) float64, NaN where undefined; in the order of `scores`."""
+        values: FloatArray = self.scores[key].to_numpy(dtype=np.float64)
+        return values
 
     @property
     def errors(self) -> int:
@@ -211,7 +235,23 @@ def open_run(path: PathLike) -> Run:
         raise RunError(f"{path}: holds no run ({MANIFEST} is missing); make one with `salbench score --out {path}`")
     if not (path / SUMMARY).is_file():
         raise RunError(f"{path}: the run was interrupted; finish it with the same `salbench score` command")
-    return Run(path)
+    run = Run(path)
+    _check_record(run.manifest, MANIFEST_MEMBERS, path / MANIFEST)
+    _check_record(run.summary, SUMMARY_MEMBERS, path / SUMMARY)
+    for key in run.manifest["metrics"]:
+        _check_record(run.summary["metrics"], {key: {"mean", "ci_low", "ci_high", "n"}}, path / SUMMARY)
+    return run
+
+
+def _check_record(record: Mapping[str, Any], members: Mapping[str, Collection[str]], file: Path) -> None:
+    """RunError unless a record has these members and those, where any are named, these of their own."""
+    for name, inner in members.items():
+        if name not in record:
+            raise RunError(f"{file}: has no {name}; score anew with --overwrite")
+        value = record[name]
+        lacking = [one for one in inner if not isinstance(value, dict) or one not in value]
+        if lacking:
+            raise RunError(f"{file}: {name} has no {lacking[0]}; score anew with --overwrite")
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from salbench.ahead import one_ahead
 from salbench.array_cache import open_cache
@@ -72,22 +73,28 @@ class Validator:
 
     `jobs`: processes that compute metrics while this one predicts; with 1 this one does both. The scores do not depend
     on it. A stimulus that cannot be scored is named once and left out of the means.
+    Fixations are read, and processes started, in the first call: of several processes that train, one alone validates.
     """
 
     def __init__(
         self, stimuli: Sequence[Stimulus], blur_sigma: float | None, seed: int, jobs: int, progress: Progress
     ) -> None:
-        get_ready(jobs)
-        protocol, cache = find_protocol("mit300"), open_cache()
-        pixels = read_fixations(stimuli, progress, cache, protocol).pixels
-        ready = ReadyMap()
-        self.keys = protocol.choose(None)
-        source = ModelSource(given=ready)
-        scorer = StimulusScorer(pixels, source, protocol.key, self.keys, blur_sigma, seed, cache=cache)
-        self.work = ScoreMaps(scorer, ready)
         self.stimuli, self.jobs, self.progress = stimuli, jobs, progress
+        self.blur_sigma, self.seed = blur_sigma, seed
+        self.protocol = find_protocol("mit300")
+        self.keys = self.protocol.choose(None)
         self.images = KeptImages(KEPT_IMAGES)
         self.named: set[str] = set()
+
+    @cached_property
+    def work(self) -> ScoreMaps:
+        """What each worker does, with the fixations of all stimuli."""
+        get_ready(self.jobs)  # the server of processes starts while the fixations are read
+        cache, ready = open_cache(), ReadyMap()
+        pixels = read_fixations(self.stimuli, self.progress, cache, self.protocol).pixels
+        source = ModelSource(given=ready)
+        scorer = StimulusScorer(pixels, source, self.protocol.key, self.keys, self.blur_sigma, self.seed, cache=cache)
+        return ScoreMaps(scorer, ready)
 
     def __call__(self, predict: Predict) -> Mapping[str, float]:
         """The mean of each metric, by key. DataError where no stimulus can be scored, RunError where a worker dies."""

@@ -57,10 +57,12 @@ def make_table(
     groups = group_runs(with_baselines(scored, columns))
     sections = [s for paper in papers for s in published_sections(paper, columns, named=chosen.metrics is None)]
     measured = measured_sections(groups, columns, chosen)
+    said: list[str] = []
     if emphasis:
-        sections = [emphasise(section, columns, None) for section in sections]
-        pairs = zip(measured, groups, strict=True)
-        measured = [emphasise(section, columns, group) for section, group in pairs]
+        sections = [emphasise(section, columns, None)[0] for section in sections]
+        marked = [emphasise(section, columns, group) for section, group in zip(measured, groups, strict=True)]
+        measured = [section for section, _ in marked]
+        said = notes.emphasis_notes([told for _, told in marked])
     table = Table(
         layout=chosen.key,
         caption=_caption(chosen, papers, scored),
@@ -69,6 +71,7 @@ def make_table(
         counts=chosen.intervals and bool(scored),
         intervals=chosen.intervals and bool(scored),
         as_printed=chosen.as_printed,
+        notes=tuple(said),
     )
     table = _with_brackets(table, chosen, papers, reference)
     if sort is not None:
@@ -130,7 +133,6 @@ def _is_reference(key: str, references: Sequence[Row | None]) -> bool:
 
 def _with_notes(table: Table, papers: Sequence[PublishedTable], groups: Sequence[list[Run]]) -> Table:
     general = [notes.INTERVALS] if table.intervals else []
-    general += notes.emphasis_notes(table.sections)
     general += [notes.WITHIN_SECTIONS] if groups and len(table.sections) > 1 else []
     said = [
         *table.notes,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from salbench.arrays import FloatArray
+from salbench.errors import RunError
 from salbench.scoring.run_folder import Run as ScoredRun
 from salbench.scoring.statistics import interval
 from salbench.tables.marks import GROUND_TRUTH
@@ -19,17 +19,30 @@ BOUNDS = frozenset({"humans"})
 """Keys of published rows that are no models."""
 
 
-def emphasise(section: Section, columns: Sequence[Column], runs: Sequence[Run] | None) -> Section:
-    """The section with its best values marked, those that tie with them, and the next best.
+def emphasise(section: Section, columns: Sequence[Column], runs: Sequence[Run] | None) -> tuple[Section, bool]:
+    """The section with its best values marked, those that tie with them, and the next best; whether ties could be told.
 
     `runs`: those of a measured section's rows, in order. A row ties with the best one where the 95 % bootstrap interval
-    of their mean difference on the same stimuli holds 0. Rows that see the ground truth take no part.
+    of their mean difference on the same stimuli holds 0; that takes the rows of all runs, which entries do not have.
+    Rows that see the ground truth take no part.
     """
+    scored = None if runs is None else [_opened(run.folder) for run in runs]
+    told = scored is not None and None not in scored
     rows = list(section.rows)
     for place, column in enumerate(columns):
-        marked = _column(rows, place, column, runs)
+        marked = _column(rows, place, column, scored if told else None)
         rows = [_with_cell(row, place, emphasis) for row, emphasis in zip(rows, marked, strict=True)]
-    return replace(section, rows=tuple(rows))
+    return replace(section, rows=tuple(rows)), told
+
+
+def _opened(folder: Path) -> ScoredRun | None:
+    """A run with its rows; None where they are not at hand."""
+    run = ScoredRun(folder)
+    try:
+        _ = run.scores
+    except RunError:
+        return None
+    return run
 
 
 def _with_cell(row: Row, place: int, emphasis: str) -> Row:
@@ -38,7 +51,7 @@ def _with_cell(row: Row, place: int, emphasis: str) -> Row:
     return replace(row, cells=tuple(cells))
 
 
-def _column(rows: Sequence[Row], place: int, column: Column, runs: Sequence[Run] | None) -> list[str]:
+def _column(rows: Sequence[Row], place: int, column: Column, runs: Sequence[ScoredRun | None] | None) -> list[str]:
     """The emphasis of each row's cell in one column."""
     values = [_comparable(row, row.cells[place], column) for row in rows]
     known = [value for value in values if value is not None]
@@ -47,7 +60,9 @@ def _column(rows: Sequence[Row], place: int, column: Column, runs: Sequence[Run]
     top = max(known)
     best = {i for i, value in enumerate(values) if value == top}
     if runs is not None:
-        best |= _tied(min(best), [i for i, value in enumerate(values) if value is not None], column.key, runs)
+        first = min(best)
+        others = [i for i, value in enumerate(values) if value is not None and i not in best]
+        best |= {i for i in others if _is_tie(runs[first], runs[i], column.key)}
     rest = [value for i, value in enumerate(values) if value is not None and i not in best]
     second = max(rest) if rest else None
     return [BEST if i in best else SECOND if second is not None and v == second else "" for i, v in enumerate(values)]
@@ -62,26 +77,11 @@ def _comparable(row: Row, cell: Cell, column: Column) -> Decimal | None:
     return Decimal(cell.value) if column.higher_is_better else -Decimal(cell.value)
 
 
-def _tied(best: int, rows: Sequence[int], key: str, runs: Sequence[Run]) -> set[int]:
-    """The rows whose scores do not differ from the best row's beyond noise, on stimuli that both have."""
-    top = _scores(runs[best].folder, key)
-    return {i for i in rows if i != best and _is_tie(top, _scores(runs[i].folder, key), key)}
-
-
-def _scores(folder: Path, key: str) -> dict[str, float] | None:
-    """The metric of every stimulus; None where the run's rows are not at hand."""
-    run = ScoredRun(folder)
-    try:
-        table = run.scores
-        values: FloatArray = table[key].to_numpy(dtype=np.float64)
-    except (OSError, ValueError, KeyError):
-        return None
-    return dict(zip(table["stimulus"], values, strict=True))
-
-
-def _is_tie(top: dict[str, float] | None, other: dict[str, float] | None, key: str) -> bool:
-    if top is None or other is None:
+def _is_tie(best: ScoredRun | None, other: ScoredRun | None, key: str) -> bool:
+    """Whether two runs' scores do not differ beyond noise, on stimuli that both have."""
+    if best is None or other is None:
         return False
-    differences = np.array([top[name] - other[name] for name in top if name in other])
+    pair = [dict(zip(run.scores["stimulus"], run.column(key), strict=True)) for run in (best, other)]
+    differences = np.array([pair[0][name] - pair[1][name] for name in pair[0] if name in pair[1]])
     low, high = interval(differences[~np.isnan(differences)], 0, f"tie/{key}")
     return low is not None and high is not None and low <= 0 <= high

@@ -13,18 +13,17 @@ INTERVALS = (
 )
 
 
-def emphasis_notes(sections: Iterable[Section]) -> list[str]:
-    """What bold and underlined values are, where there are any."""
-    marked = [section for section in sections for row in section.rows for cell in row.cells if cell.emphasis]
-    if not marked:
-        return []
-    text = "Bold: the best of its section in that column, bounds left out; underlined: the next best."
-    if any(section.source == "measured" for section in marked):
-        text += (
-            " Measured values that tie with the best are bold too: 0 lies in the 95 % bootstrap interval of the mean"
+def emphasis_notes(told: Sequence[bool]) -> list[str]:
+    """What bold and underlined values are. `told`: for each measured section, whether ties could be told."""
+    lines = ["Bold: the best of its section in that column, bounds left out; underlined: the next best."]
+    if any(told):
+        lines.append(
+            "Measured values that tie with the best are bold too: 0 lies in the 95 % bootstrap interval of the mean "
+            "difference on the same stimuli."
         )
-        text += " difference on the same stimuli."
-    return [text]
+    if not all(told):
+        lines.append("Where the scores of single stimuli are not at hand, only equal printed values tie.")
+    return lines
 
 
 def bracket_notes(sections: Sequence[Section], references: Sequence[Row | None], wanted: str) -> list[str]:
@@ -41,7 +40,7 @@ def twice_notes(sections: Sequence[Section], references: Sequence[Row | None]) -
     """Which of several rows was the reference, where a section has more than one of that model."""
     pairs = zip(sections, references, strict=True)
     return [
-        f"{section.title}: {row.model} has several rows; brackets compare with the first."
+        f"{section.title}: several rows have the key {row.key}; brackets compare with {row.model}, the first given."
         for section, row in pairs
         if row is not None and sum(other.key == row.key for other in section.rows) > 1
     ]

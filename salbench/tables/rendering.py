@@ -29,10 +29,10 @@ def render(
 ) -> str:
     """The table as text that ends with a line break.
 
-    `transpose`: models as columns; CSV stays as it is. `interval_style`: `brackets`, or `plus-minus` for half of the
+    `transpose`: models as columns, but not in CSV. `interval_style`: `brackets`, or `plus-minus` for half of the
     interval's width, which drops that an interval may be lopsided. LaTeX only: `siunitx` aligns figures at their
     decimal point by that package; `document` gives a whole article that compiles. `document` of HTML is a whole page.
-    UsageError for a format or interval style that there is not, and for LaTeX's options with another format.
+    UsageError for a format or interval style that there is not, and for options that do nothing in the format.
     """
     if format not in FORMATS:
         raise UsageError(unknown_name("format", format, list(FORMATS)))
@@ -40,6 +40,8 @@ def render(
         raise UsageError(unknown_name("interval style", interval_style, list(INTERVAL_STYLES)))
     if siunitx and format != "latex":
         raise UsageError(f"siunitx is a package of LaTeX; it does nothing in {format}")
+    if format == "csv" and (transpose or interval_style != INTERVAL_STYLES[0]):
+        raise UsageError("csv is for machines: it is never transposed, and has interval ends as columns of their own")
     if document and format not in ("latex", "html"):
         raise UsageError(f"{format} has no whole document; document is for latex and html")
     return FORMATS[format](table, Style(transpose, interval_style, siunitx, document))

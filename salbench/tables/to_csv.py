@@ -19,9 +19,12 @@ def to_csv(table: Table, _: Style) -> str:
     """The table in CSV; `pandas.read_csv` reads it without arguments."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_LEADING, *_headings(table)])
+    emphasised = any(cell.emphasis for section in table.sections for row in section.rows for cell in row.cells)
+    writer.writerow([*_LEADING, *(("emphasis",) if emphasised else ()), *_headings(table)])
     for section in table.sections:
-        writer.writerows([*_leading(section, row, table), *_figures(row, table)] for row in section.rows)
+        for row in section.rows:
+            marked = (_emphasis(row, table),) if emphasised else ()
+            writer.writerow([*_leading(section, row, table), *marked, *_figures(row, table)])
     return stream.getvalue()
 
 
@@ -46,6 +49,12 @@ def _leading(section: Section, row: Row, table: Table) -> list[str | int | None]
     pairs = zip(table.columns, row.cells, strict=True)
     bracketed = ";".join(column.key for column, cell in pairs if cell.bracketed)
     return [*map(safe_text, texts), flags, bracketed, row.n, row.errors]
+
+
+def _emphasis(row: Row, table: Table) -> str:
+    """Which of the row's values are best or second, as `nss:best;cc:second`."""
+    pairs = zip(table.columns, row.cells, strict=True)
+    return ";".join(f"{column.key}:{cell.emphasis}" for column, cell in pairs if cell.emphasis)
 
 
 def _figures(row: Row, table: Table) -> Iterator[str | int | None]:

@@ -86,7 +86,8 @@ def _emphasised(text: Tex, cell: Cell) -> Tex:
 def _aligned(cell: Cell, style: Style) -> Tex:
     """The value for siunitx; in braces, which it prints as they are, whatever is no mere number."""
     stacked = cell.interval and not style.plus_minus
-    if cell.value == UNDEFINED or cell.bracketed or cell.emphasis == SECOND or stacked:
+    exact = style.plus_minus and cell.half_width and not float(cell.half_width)  # siunitx would drop a ± 0
+    if exact or cell.value == UNDEFINED or cell.bracketed or cell.emphasis == SECOND or stacked:
         return Tex(f"{{{_plain(cell, style)}}}")
     weight = r"\bfseries " if cell.emphasis == BEST else ""
     uncertainty = rf" \pm {cell.half_width}" if cell.half_width and style.plus_minus else ""

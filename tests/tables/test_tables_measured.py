@@ -116,10 +116,15 @@ def test_the_reference_is_a_key_or_a_name(make_run: MakeRun, name: str) -> None:
 
 def test_two_rows_of_the_reference_are_said(make_run: MakeRun) -> None:
     """Catches a silent choice between two runs of the reference model."""
-    runs = [make_run("one", {"nss": 2.0}), make_run("two", {"nss": 1.0})]
-    table = make_table(runs, layout="4")
-    assert values(table, row=1)["nss"] == "(1.00)"
-    assert any("several rows; brackets compare with the first" in note for note in table.notes)
+    runs = [
+        make_run("one", {"nss": 2.0}, model={"title": "BCE"}),
+        make_run("two", {"nss": 1.0, "kl_divergence": 0.5}, model={"title": "GAN"}),
+    ]
+    for sort in (None, "kl_divergence"):
+        table = make_table(runs, layout="4", sort=sort)
+        by_name = {row.model: row.cells[-2].text for row in table.sections[0].rows}
+        assert by_name == {"BCE": "2.00", "GAN": "(1.00)"}
+        assert any("several rows have the key salgan; brackets compare with BCE" in note for note in table.notes)
 
 
 # Sections

@@ -81,6 +81,9 @@ def test_without_rows_only_equal_values_tie(three: list[Path]) -> None:
     for run in three:
         (run / "scores.parquet").unlink()
     assert emphases(three, "nss") == {"A": "best", "B": "second", "C": ""}
+    notes = " ".join(make_table(three, emphasis=True).notes)
+    assert "only equal printed values tie" in notes
+    assert "bootstrap interval of the mean difference" not in notes
 
 
 def test_bounds_are_not_the_best(make_run: MakeRun) -> None:
@@ -211,9 +214,27 @@ def test_siunitx_prints_measured_values(three: list[Path], style: str, transpose
     assert style == "plus-minus" or printed.count("[1.000, 3.000]") == 3
 
 
+def test_siunitx_keeps_a_half_width_of_zero_and_groups_no_digits(make_run: MakeRun, tmp_path: Path) -> None:
+    """Catches ± 0 that vanishes, so that a known interval looks like an unknown one, and 12 345.678."""
+    runs = [
+        make_run("one", {"nss": score(0.5, 0.5, 0.5), "cc": score(12345.678, 12345.0, 12346.0)}),
+        make_run("two", {"nss": score(0.25, 0.2, 0.3), "cc": score(1.0, 0.5, 1.5)}, model={"title": "Two"}),
+    ]
+    table = make_table(runs, layout="3", intervals=True)
+    text = render(table, "latex", siunitx=True, document=True, interval_style="plus-minus")
+    printed = " ".join(printed_lines(text, tmp_path))
+    assert "0.500 ± 0.000" in printed
+    assert "12345.678" in printed
+
+
 @pytest.mark.parametrize("form", FORMATS)
 def test_every_option_at_once(three: list[Path], form: str) -> None:
     """Catches options that exclude each other without saying so."""
     table = make_table(three, layout="plain", published=True, sort="nss", emphasis=True, digits=2)
+    if form == "csv":
+        with pytest.raises(UsageError, match="never transposed"):
+            render(table, form, transpose=True)
+        assert "nss:best" in render(table, form)
+        return
     text = render(table, form, transpose=True, interval_style="plus-minus", document=form in {"latex", "html"})
     assert "SalGAN" in text
