@@ -135,3 +135,33 @@ def check_command(dataset: str, data: Path | None, images: bool) -> int:
         f"{found.outside:,} outside, {found.without:,} stimuli without any; {found.counted:,} faults"
     )
     return 1 if found.counted else 0
+
+
+@data.command("prepare")
+@dataset_options()
+def prepare_command(dataset: str, data: Path | None) -> int:
+    """Decode all recordings of a data set into one file in its folder, which later calls map instead of reading them.
+
+    It is made anew by the same command after the data set changed; a file that no longer fits is not used.
+    Exit code 1: some recordings could not be read.
+
+    \b
+    Example:
+      salbench data prepare --dataset mit1003 --data ~/mit1003
+    """
+    from salbench.cli.console import ConsoleProgress
+    from salbench.datasets.prepared import prepare
+    from salbench.datasets.registry import folder_of, open_dataset
+
+    folder = folder_of(dataset, data)
+    if folder is None:
+        raise click.UsageError(f"{dataset} needs no files, so there is nothing to prepare")
+    progress = ConsoleProgress()
+    try:
+        path, count, lost = prepare(open_dataset(dataset, data), folder, progress)
+    finally:
+        progress.finish()
+    for text in lost[:20]:
+        click.echo(f"FAULT: {text}")
+    click.echo(f"{path}: {count:,} fixations; {len(lost):,} recordings could not be read")
+    return 1 if lost else 0

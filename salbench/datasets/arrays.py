@@ -25,8 +25,8 @@ def from_arrays(
     """A data set, split `all`, of images and fixations in memory; its stimuli travel to workers with their images.
 
     `images`: by stimulus id, (H, W, 3) uint8 RGB or (H, W) grey. `fixations`: by stimulus id an array (n, 2) of x, y,
-    or (n, 3) with viewer; or a table with the columns `stimulus`, `x`, `y` and, where known, `viewer`. Pixels from 0, x to
-    the right; a stimulus that has none is left out of the mapping or table.
+    or (n, 3) with viewer; or a table with the columns `stimulus`, `x`, `y` and, where known, `viewer`. Pixels from 0, x
+    to the right; a stimulus that has none is left out of the mapping or table.
     Raises ShapeError for arrays of another shape, DataError for fixations of an unknown stimulus or missing columns.
     """
     recorded = (

@@ -23,6 +23,7 @@ from salbench.datasets import (
 )
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import open_folder
+from salbench.datasets.prepared import with_prepared
 from salbench.errors import DataError, UsageError
 from salbench.names import unknown_name
 from salbench.paths import PathLike
@@ -133,23 +134,32 @@ def open_dataset(name: PathLike, data: PathLike | None = None) -> Dataset:
     `data`: the folder where a named data set lies; by default `$SALBENCH_HOME/datasets/` and its name.
     Raises UsageError for an unknown name, DataError where the files are not there.
     """
+    folder = folder_of(name, data)
+    record = DATASETS.get(str(name))
+    if folder is None:
+        return DATASETS[str(name)].loader(Path())
+    return with_prepared(open_folder(folder) if record is None else record.loader(folder), folder)
+
+
+def folder_of(name: PathLike, data: PathLike | None = None) -> Path | None:
+    """The folder where a data set lies, named as for `open_dataset`, which see for errors; None for one of no files."""
     record = DATASETS.get(str(name))
     if data is not None and (record is None or not record.home):
         raise UsageError(f"data names where a named data set's files lie; {name} needs none")
     if record is None:
-        return _open_unnamed(str(name))
+        return _unnamed_folder(str(name))
     if not record.home:
-        return record.loader(Path())
+        return None
     folder = Path(data) if data is not None else salbench_home() / "datasets" / record.home
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder; name the one that holds {name} with --data")
-    return record.loader(folder)
+    return folder
 
 
-def _open_unnamed(name: str) -> Dataset:
+def _unnamed_folder(name: str) -> Path:
     folder = Path(name)
     if folder.is_dir():
-        return open_folder(folder)
+        return folder
     if folder.parent != Path() or name.startswith("."):
         raise DataError(f"{name}: no such folder")
     raise UsageError(unknown_name("data set", name, list(DATASETS)) + " Or the path of a folder in the generic layout.")

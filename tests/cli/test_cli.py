@@ -25,6 +25,7 @@ COMMANDS = [
     ["data", "info"],
     ["data", "get"],
     ["data", "check"],
+    ["data", "prepare"],
     ["audit"],
     ["bounds"],
     ["bounds", "make"],
