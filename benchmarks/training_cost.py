@@ -1,7 +1,7 @@
 """What a training of SalGAN costs, by arithmetic: operations counted by PyTorch, memory by what a step keeps.
 
     python benchmarks/training_cost.py [--size 256x192] [--batch 32] [--images 10000] [--validation 5000]
-        [--epochs 15] [--adversarial-epochs 75] [--tflops 100] [--devices 1]
+        [--epochs 15] [--adversarial-epochs 75] [--tflops 40] [--devices 1]
 
 Counted on one image: the floating-point operations of each kind of step (torch.utils.flop_counter, a multiplication and
 an addition are two), and the bytes that forward passes keep for backward ones. All else is arithmetic from these: hours
@@ -33,7 +33,7 @@ def main():
     parser.add_argument("--validation", type=int, default=5_000, help="validation images after each epoch")
     parser.add_argument("--epochs", type=int, default=15, help="of content loss alone")
     parser.add_argument("--adversarial-epochs", type=int, default=75)
-    parser.add_argument("--tflops", type=float, default=100.0, help="10^12 operations a second that a device reaches")
+    parser.add_argument("--tflops", type=float, default=40.0, help="10^12 operations a second that a device reaches")
     parser.add_argument("--devices", type=int, default=1)
     options = parser.parse_args()
     # A name of weights that are never loaded: it makes conv1-conv3 frozen.

@@ -162,6 +162,7 @@ class TrainingJob:
     fixations).
     `ground_truth_recipe`: how those maps are made, in words; a training goes on only with the same.
     `validate(predict)`: scores a predict function on the validation stimuli, metric key to mean.
+    `validation_split`: `name/split` of the validation stimuli; empty where there are none.
     """
 
     train: Sequence[Stimulus]
@@ -174,6 +175,7 @@ class TrainingJob:
     device: str | None
     seed: int
     progress: Progress
+    validation_split: str = ""
 
 
 @runtime_checkable

@@ -1,13 +1,16 @@
 """The training images and ground truths at the network's size, read once."""
 
+import errno
 import itertools
+import math
+import os
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import cv2
 import numpy as np
@@ -17,9 +20,10 @@ import torch
 from salbench.ahead import in_order, one_ahead
 from salbench.arrays import FloatArray, RGBImage
 from salbench.datasets.stimulus import Stimulus
-from salbench.errors import DataError
+from salbench.errors import DataError, RunError
 from salbench.models import TrainingJob
 from salbench_models.salgan.preprocessing import shrink
+from salbench_models.salgan.reasons import reason_of
 
 Sample = tuple[RGBImage, FloatArray]
 Share = tuple[int, int]
@@ -138,7 +142,8 @@ def mirror(arrays: npt.NDArray[Any], mirrored: npt.NDArray[np.bool_]) -> npt.NDA
 def read_training_set(job: TrainingJob, size: tuple[int, int], memory_gb: float) -> TrainingSet:
     """Read every training stimulus at (height, width), several at a time.
 
-    A stimulus that cannot be read, or that nobody fixated, is named and left out. DataError where none is left.
+    A stimulus that cannot be read, or that nobody fixated, is named and left out. DataError where none is left,
+    RunError where they fit neither into memory nor on the disk.
     """
     images, truths = room_for(len(job.train), size, memory_gb, job.out)
     count = 0
@@ -162,11 +167,36 @@ def room_for(count: int, size: tuple[int, int], memory_gb: float, folder: Path) 
 
 
 def blank(shape: tuple[int, ...], dtype: type, folder: Path | None) -> npt.NDArray[Any]:
-    """An array whose values are yet to be set, in memory or in an unnamed file of a folder."""
+    """An array whose values are yet to be set, in memory or in an unnamed file of a folder.
+
+    RunError where the folder's disk has no room for it.
+    """
     if folder is None:
         return np.empty(shape, dtype)
-    with tempfile.TemporaryFile(dir=folder) as file:  # the mapping outlives the open file
-        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:  # the mapping outlives the open file
+            reserve(file, size)
+            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+    except OSError as error:
+        raise RunError(
+            f"{folder} does not take {size / 1e9:.2g} GB of training images ({reason_of(error)}): make room, "
+            "train into another folder, or keep more in memory with a larger --memory-gb"
+        ) from error
+
+
+def reserve(file: IO[bytes], size: int) -> None:
+    """Take a file's room on the disk now: a mapped page that finds none later ends the process without a word.
+
+    OSError where there is none. Systems that cannot reserve go without.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    try:
+        os.posix_fallocate(file.fileno(), 0, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            raise
 
 
 def samples(job: TrainingJob, size: tuple[int, int]) -> Iterator[Sample]:

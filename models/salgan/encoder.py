@@ -10,6 +10,7 @@ from torch import Tensor
 
 from salbench.errors import DataError
 from salbench_models.salgan.layers import ENCODER, ENCODER_SHAPES
+from salbench_models.salgan.reasons import first_line
 
 TORCHVISION_INDICES = (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28)
 """Places of the convolutions in torchvision's `vgg16().features`, conv1_1 to conv5_3."""
@@ -79,8 +80,3 @@ def checked(tensors: Mapping[str, Any], name: str, shape: tuple[int, ...], sourc
     if not torch.isfinite(tensor).all():
         raise DataError(f"{source}: {name} holds values that are not finite; {MEND}")
     return tensor.float()
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, cut to its first line."""
-    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,13 +1,13 @@
 """What each epoch of a training gave, and epochs.csv, which tells it. Nothing here needs torch."""
 
 import csv
+import io
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from salbench.atomic import replacing
 from salbench.errors import RunError
 
 EPOCHS = "epochs.csv"
@@ -126,13 +126,14 @@ def best_of(history: Sequence[S], phase: str) -> S:
     return best if math.isfinite(nss_of(best)) else epochs[-1]
 
 
-def write_epochs(path: Path, history: Sequence[Epoch]) -> None:
-    """Write epochs.csv, whole: a row an epoch, a column for each metric that any of them has."""
+def as_csv(history: Sequence[Epoch]) -> str:
+    """The text of epochs.csv: a row an epoch, a column for each metric that any of them has."""
     metrics = dict.fromkeys(name for epoch in history for name in epoch.metrics)
-    with replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, [*HEAD, *metrics, *TAIL], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(epoch.as_row() for epoch in history)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, [*HEAD, *metrics, *TAIL], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(epoch.as_row() for epoch in history)
+    return text.getvalue()
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ class Row:
 def read_epochs(path: Path) -> list[Row]:
     """The rows of an epochs.csv, the epochs counted from 1; none where there is no such file.
 
-    RunError, naming the file and the line, for one that is not as `write_epochs` writes it.
+    RunError, naming the file and the line, for one that is not as `as_csv` gives it.
     """
     try:
         if not path.exists():

@@ -21,6 +21,7 @@ from salbench_models.salgan.losses import adversarial_loss, content_loss, discri
 from salbench_models.salgan.networks import new_discriminator, new_generator
 from salbench_models.salgan.optimizers import make_optimizer
 from salbench_models.salgan.processes import Processes
+from salbench_models.salgan.reasons import first_line
 
 ALONE = Processes()
 PRECISION: Mapping[str, Literal["32-true", "bf16-mixed"]] = {"fp32": "32-true", "bf16": "bf16-mixed"}
@@ -317,5 +318,4 @@ def explained_compiler() -> Iterator[None]:
 
 def no_compiler(error: Exception) -> UsageError:
     """What to tell of a failed compiler; only the first line of what it said is for the user."""
-    reason = (str(error).splitlines() or [type(error).__name__])[0]
-    return UsageError(f"compile is True, but torch.compile failed ({reason}); train without --compile")
+    return UsageError(f"compile is True, but torch.compile failed ({first_line(error)}); train without --compile")

@@ -24,7 +24,8 @@ from salbench_models.salgan.device import torch_device
 from salbench_models.salgan.features import Painter
 from salbench_models.salgan.losses import content_loss
 from salbench_models.salgan.networks import new_generator
-from salbench_models.salgan.run_folder import PRECISION_FILE
+from salbench_models.salgan.reasons import first_line
+from salbench_models.salgan.run_folder import PRECISION_FILE, precision_begun
 
 GAIN = 1.1
 """How many times quicker bf16 must be: at least a tenth."""
@@ -34,20 +35,23 @@ PATIENCE = 20.0
 """Seconds after which no other step of a precision is begun, once one was timed: large batches take long on CPUs."""
 
 
-def resolved(job: TrainingJob, config: SalGANConfig, *, begun: bool) -> SalGANConfig:
+def resolved(job: TrainingJob, config: SalGANConfig) -> SalGANConfig:
     """The configuration with `fp32` or `bf16` for its `auto`; any other as it is.
 
-    What an earlier call decided in the training's folder holds. `begun`: the folder has a state, so that what it lacks
-    is not added to it. RunError for a decision that cannot be read, UsageError for a device that is not there.
+    A training that was begun keeps its precision, whoever chose it; else what an earlier call decided in the folder
+    holds. RunError for a state or a decision that cannot be read, UsageError for a device that is not there.
     """
     if config.precision != AUTO:
         return config
+    begun = precision_begun(job.out)
+    if begun is not None:
+        job.progress.note(f"precision {begun}: this training was begun with it")
+        return dataclasses.replace(config, precision=begun)
     file = job.out / PRECISION_FILE
     decision = read_decision(file)
     if decision is None:
         decision = decide(config, torch_device(job.device))
-        if not begun:
-            write_json(file, decision)
+        write_json(file, decision)
     job.progress.note(describe(decision))
     return dataclasses.replace(config, precision=decision["precision"])
 
@@ -74,8 +78,7 @@ def decide(config: SalGANConfig, device: torch.device) -> dict[str, Any]:
     try:
         seconds = {name: step_seconds(config, device, name) for name in ("fp32", "bf16")}
     except RuntimeError as error:  # torch's, of any kind; what also stops fp32 is told by the training itself
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        return {**about, "reason": f"a step could not be measured: {reason}"}
+        return {**about, "reason": f"a step could not be measured: {first_line(error)}"}
     quicker = seconds["fp32"] >= GAIN * seconds["bf16"]
     reason = f"bf16 is {'' if quicker else 'not '}quicker by a tenth or more"
     return {**about, "precision": "bf16" if quicker else "fp32", "seconds": seconds, "reason": reason}

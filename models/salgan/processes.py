@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from salbench.environment import Launch, launch
 from salbench.errors import RunError, SalbenchError
+from salbench_models.salgan.reasons import first_line
 
 T = TypeVar("T")
 
@@ -94,12 +95,12 @@ class Processes:
         gradients = [gradient_of(parameter) for parameter in parameters]
         values = torch.tensor(list(numbers.values()), device=gradients[0].device)
         flat = torch.cat([*(gradient.flatten() for gradient in gradients), values])
-        with reachable():
+        with reachable():  # to the end, since a GPU tells of a failed sum when the sum is looked at
             dist.all_reduce(flat)
-        *sums, totals = torch.split(flat, [gradient.numel() for gradient in gradients] + [len(values)])
-        for gradient, total in zip(gradients, sums, strict=True):
-            gradient.copy_(total.view_as(gradient))
-        return dict(zip(numbers, totals.tolist(), strict=True))
+            *sums, totals = torch.split(flat, [gradient.numel() for gradient in gradients] + [len(values)])
+            for gradient, total in zip(gradients, sums, strict=True):
+                gradient.copy_(total.view_as(gradient))
+            return dict(zip(numbers, totals.tolist(), strict=True))
 
 
 def gradient_of(parameter: nn.Parameter) -> Tensor:
@@ -119,7 +120,7 @@ def joined() -> Iterator[Processes]:
     if place.count == 1 or dist.is_initialized():
         yield Processes(place)
         return
-    with reachable():
+    with reachable("the processes of this training cannot reach each other"):
         dist.init_process_group(backend(), timeout=LONGEST_WAIT)
     try:
         yield Processes(place)
@@ -133,9 +134,14 @@ def backend() -> str:
 
 
 @contextmanager
-def reachable() -> Iterator[None]:
-    """RunError for what torch raises where another process is gone."""
+def reachable(what: str = "another process of this training has ended or cannot be reached") -> Iterator[None]:
+    """RunError for what torch raises in talking to other processes: what it means, and what torch says.
+
+    That memory is short is no matter of other processes, and passes.
+    """
     try:
         yield
+    except torch.cuda.OutOfMemoryError:
+        raise
     except RuntimeError as error:
-        raise RunError("another process of this training has ended, so this one ends too") from error
+        raise RunError(f"{what} ({first_line(error)}), so this one ends too") from error

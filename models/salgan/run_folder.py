@@ -1,7 +1,8 @@
 """The folder of one training: checkpoints, epochs.csv, and the state from which a stopped run goes on.
 
-`state.pt` is written last in each epoch, and alone within one. It is the only file that is trained on from, so whatever
-moment a run is killed at, the folder stands at one of its savings.
+`state.pt` is the only file that is trained on from, so whatever moment a run is killed at, the folder stands at one of
+its savings. At the end of an epoch it is written after the epoch's checkpoint and before what follows from both, the
+best epoch's file and epochs.csv: these never run ahead of it, and where they fell behind the start makes them anew.
 """
 
 import dataclasses
@@ -18,7 +19,8 @@ from salbench.errors import DataError, RunError
 from salbench_models.salgan.checkpoint import Header, read_header, write_checkpoint
 from salbench_models.salgan.config import OPERATIONAL, SCHEDULE, SalGANConfig
 from salbench_models.salgan.files import copy_whole
-from salbench_models.salgan.history import EPOCHS, Begun, Epoch, best_of, write_epochs
+from salbench_models.salgan.history import EPOCHS, Begun, Epoch, as_csv, best_of
+from salbench_models.salgan.reasons import reason_of
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +35,9 @@ PRECISION_FILE = "precision.json"
 FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CONTENT, FINAL, FEATURES, PRECISION_FILE))
 SCRATCH = re.compile(rf"\.({FILES}|epoch-\d{{3,}}\.safetensors)\.[0-9a-f]{{8}}\.tmp")
 """Names of the half-written files that a killed training leaves; whatever else lies in its folder is not its own."""
+
+LATER = ("validation_split", "validation_stimuli")
+"""Parts of an identity that older states do not tell; they are taken to be as they are now."""
 
 
 @dataclass
@@ -57,27 +62,25 @@ class RunFolder:
 
     def load(self) -> Saved:
         """Where the run stands. RunError for a folder of another run or a damaged state."""
-        import torch  # noqa: PLC0415 - what only looks at a folder needs none
-
         file = self.path / STATE
         if not file.exists():
             return Saved()
-        try:
-            state = torch.load(file, map_location="cpu", weights_only=True)
+        with readable(file):
+            state = read_state(file)
             identity = json.loads(state["identity"])
             history = [Epoch(**record) for record in json.loads(state["history"])]
             learner = state["learner"]
             begun = json.loads(state.get("begun", "null"))  # runs of before were saved between epochs alone
             part = None if begun is None else Begun.from_record(begun)
-        except Exception as error:  # the restricted unpickler raises errors of any kind for a damaged file
-            raise RunError(f"{file} cannot be read ({error!r}); remove it to train anew") from error
         self.check(identity)
         return Saved(history, learner, part)
 
     def check(self, earlier: Mapping[str, Any]) -> None:
         """RunError naming every field in which an earlier run of this folder differs, its length aside."""
         ours = json.loads(json.dumps(self.identity))
-        earlier = {**SalGANConfig().as_record(), **earlier}  # options newer than the run were as their defaults are
+        later = {name: ours[name] for name in LATER if name in ours}
+        # Options newer than the run were as their defaults are.
+        earlier = {**SalGANConfig().as_record(), **later, **earlier}
         names = sorted((ours.keys() | earlier.keys()) - OPERATIONAL - SCHEDULE)
         differing = [f"{n} was {earlier.get(n)!r}, now {ours.get(n)!r}" for n in names if earlier.get(n) != ours.get(n)]
         if differing:
@@ -103,13 +106,15 @@ class RunFolder:
         last = self.path / LAST
         with going_on(last):
             write_checkpoint(last, weights, header)
-            if best_of(history, latest.phase) is latest:
-                copy_whole(last, self.path / (BEST if latest.phase == self.final_phase else BEST_CONTENT))
             if keep:
                 copy_whole(last, self.path / kept_name(latest.epoch))
-        with going_on(self.path / EPOCHS):
-            write_epochs(self.path / EPOCHS, history)
         self.write_state(Saved(history, learner))
+        # Only now: until the state has this epoch, the best one before it is still the result.
+        if best_of(history, latest.phase) is latest:
+            best = self.path / (BEST if latest.phase == self.final_phase else BEST_CONTENT)
+            with going_on(best):
+                copy_whole(last, best)
+        self.arrange(history)
 
     def write_state(self, saved: Saved) -> None:
         """Rewrite what a stopped run goes on from. RunError where the disk does not take it; the old one stays then."""
@@ -126,22 +131,33 @@ class RunFolder:
             torch.save(state, file)
 
     def arrange(self, history: Sequence[Epoch]) -> None:
-        """Give the best epochs' files the names that they have with this final phase.
+        """Make the best epochs' files and epochs.csv what a state's history says; what is so already stays untouched.
 
-        A training that is prolonged may end in another phase than before: the best of its content epochs is no longer
-        its result. Files are known by their headers, so that this may be stopped and repeated at any moment.
+        They are behind it after each epoch, and after a killing in between. A training that is prolonged may end in
+        another phase than before: the best of its content epochs is no longer its result. Files are known by their
+        headers, so that this may be stopped and repeated at any moment. RunError where the disk does not take them.
         """
         names = {"content": BEST_CONTENT, self.final_phase: BEST}
         phases = {epoch.phase for epoch in history}
         wanted = {name: best_of(history, phase).epoch for phase, name in names.items() if phase in phases}
-        there = {name: epoch_of(self.path / name) for name in (BEST, BEST_CONTENT)}
+        there = {name: epoch_of(self.path / name) for name in (LAST, BEST, BEST_CONTENT)}
         holders = {epoch: name for name, epoch in there.items()}
         with going_on(self.path / BEST):
             for name, epoch in wanted.items():
                 if there[name] != epoch and epoch in holders:
                     copy_whole(self.path / holders[epoch], self.path / name)
-            for name in there.keys() - wanted.keys():
+            for name in {BEST, BEST_CONTENT} - wanted.keys():
                 (self.path / name).unlink(missing_ok=True)
+        self.list_epochs(as_csv(history))
+
+    def list_epochs(self, text: str) -> None:
+        """Make a text epochs.csv, unless it is already. RunError where the disk does not take it."""
+        file = self.path / EPOCHS
+        with going_on(file):
+            if file.exists() and file.read_bytes() == text.encode():
+                return
+            with replacing(file) as scratch:
+                scratch.write_bytes(text.encode())
 
     def publish(self, history: Sequence[Epoch]) -> Path:
         """The finished run's checkpoint: a copy of the final phase's best epoch. RunError where that is gone."""
@@ -157,6 +173,34 @@ class RunFolder:
 
 
 @contextmanager
+def readable(file: Path) -> Iterator[None]:
+    """RunError that names a state and the mend for whatever is raised in reading it."""
+    try:
+        yield
+    except Exception as error:  # the restricted unpickler raises errors of any kind for a damaged file
+        raise RunError(f"{file} cannot be read ({error!r}); remove it to train anew") from error
+
+
+def read_state(file: Path, *, mapped: bool = False) -> Any:
+    """The content of a state, in which no code is run. `mapped`: tensors are read when they are looked at."""
+    import torch  # noqa: PLC0415 - what only looks at a folder needs none
+
+    return torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+
+
+def precision_begun(folder: Path) -> str | None:
+    """The precision that a folder's training was begun with; None where there is no state. RunError for a damaged one.
+
+    Of its hundreds of megabytes only the head is read.
+    """
+    file = folder / STATE
+    if not file.exists():
+        return None
+    with readable(file):
+        return str(json.loads(read_state(file, mapped=True)["identity"]).get("precision", SalGANConfig.precision))
+
+
+@contextmanager
 def going_on(path: Path) -> Iterator[None]:
     """RunError that names a file and the mend for what fails in writing it."""
     try:
@@ -166,16 +210,6 @@ def going_on(path: Path) -> Iterator[None]:
             f"{path} cannot be written ({reason_of(error)}). What was saved before is whole: make room, and the same "
             "command goes on from there"
         ) from error
-
-
-def reason_of(error: BaseException) -> str:
-    """Why a file could not be written, in the system's words, which torch hides behind an error of its own."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__context__
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def kept_name(epoch: int) -> str:

@@ -5,8 +5,10 @@ package does both. The loop goes on without it, and whatever happens to it.
 """
 
 import math
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,13 +24,19 @@ BOARD = "tensorboard"
 class Board:
     """Two runs side by side: `steps`, by the number of the step, and `epochs`, by that of the epoch, both from 1.
 
-    `writers`: of each run; none where nothing is to be written. Once something goes wrong, a note says so, and no more
-    is written.
+    `writers`: of each run; none where nothing is to be written. `quiet`: what keeps their threads' errors off stderr.
+    Once something goes wrong, a note says so, and no more is written.
     """
 
-    def __init__(self, progress: Progress, writers: "Mapping[str, SummaryWriter] | None" = None) -> None:
+    def __init__(
+        self,
+        progress: Progress,
+        writers: "Mapping[str, SummaryWriter] | None" = None,
+        quiet: "QuietWriters | None" = None,
+    ) -> None:
+        self.quiet = quiet
         self.progress = progress
-        self.writers: Mapping[str, Any] = writers or {}
+        self.writers: dict[str, Any] = dict(writers or {})
 
     def step(self, number: int, figures: Mapping[str, float]) -> None:
         """The losses and figures of a step."""
@@ -57,17 +65,47 @@ class Board:
 
     def close(self) -> None:
         """Write what is left."""
-        writers, self.writers = self.writers, {}
         try:
-            for writer in writers.values():
+            for writer in self.writers.values():
                 writer.close()
         except Exception as error:  # as above
             self.give_up(error)
+        self.release()
 
     def give_up(self, error: Exception) -> None:
-        """Write no more, and say why."""
-        self.writers = {}
+        """Write no more, and say why. Each writer is closed, as far as it can be, so that its thread ends."""
+        for writer in self.writers.values():
+            with suppress(Exception):  # it is told of already
+                writer.close()
+        self.release()
         self.progress.note(f"nothing more is written for TensorBoard: {error!r}")
+
+    def release(self) -> None:
+        """Forget the writers, whose threads have ended."""
+        self.writers = {}
+        if self.quiet is not None:
+            self.quiet.close()
+
+
+class QuietWriters:
+    """Until it is closed, TensorBoard's threads end without a traceback on stderr.
+
+    They raise what ended them in the training's thread once more, where it becomes a note.
+    """
+
+    def __init__(self) -> None:
+        self.before = threading.excepthook
+        threading.excepthook = self
+
+    def __call__(self, args: threading.ExceptHookArgs) -> None:
+        """What threading does with an error that ends a thread: other threads' go where they went before."""
+        if not type(args.thread).__module__.startswith("tensorboard."):
+            self.before(args)
+
+    def close(self) -> None:
+        """Put back what was there, unless somebody else has come after."""
+        if threading.excepthook is self:
+            threading.excepthook = self.before
 
 
 def open_board(folder: Path, steps: int, epochs: int, progress: Progress) -> Board:
@@ -76,16 +114,15 @@ def open_board(folder: Path, steps: int, epochs: int, progress: Progress) -> Boa
     What an earlier process wrote beyond them is done anew, and no longer shown. Where the package is missing, or the
     folder cannot be written, a note says so, and the board writes nothing.
     """
-    board = Board(progress)
+    board = Board(progress, quiet=QuietWriters())
     try:
         from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - may be missing
 
         wait_for_a_later_name(folder / BOARD)
-        done = {"steps": steps, "epochs": epochs}
-        board.writers = {
-            name: SummaryWriter(str(folder / BOARD / name), purge_step=count + 1) for name, count in done.items()
-        }
+        for name, count in {"steps": steps, "epochs": epochs}.items():
+            board.writers[name] = SummaryWriter(str(folder / BOARD / name), purge_step=count + 1)
     except ImportError as error:
+        board.release()
         progress.note(f'nothing is written for TensorBoard ({error}): pip install "salbench[torch]"')
     except Exception as error:  # the writer's, of any kind
         board.give_up(error)

@@ -9,12 +9,15 @@ import dataclasses
 import hashlib
 import math
 import time
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from salbench.datasets.stimulus import Stimulus
 from salbench.errors import RunError, UsageError
 from salbench.models import TrainingJob
 from salbench.progress import Silent
@@ -22,14 +25,15 @@ from salbench_models.salgan.checkpoint import Header
 from salbench_models.salgan.config import SalGANConfig
 from salbench_models.salgan.data import Batch, TrainingSet, read_training_set
 from salbench_models.salgan.device import own_device, repeatable
+from salbench_models.salgan.encoder import DOWNLOADS
 from salbench_models.salgan.features import drop_features, kept_features
-from salbench_models.salgan.files import prepare_folder
+from salbench_models.salgan.files import held, prepare_folder
 from salbench_models.salgan.history import Begun, Epoch, best_of, nss_of
 from salbench_models.salgan.inference import Predictor
 from salbench_models.salgan.learner import DivergenceError, Learner, Step
 from salbench_models.salgan.precision import resolved
 from salbench_models.salgan.processes import Processes, joined
-from salbench_models.salgan.run_folder import SCRATCH, STATE, RunFolder, Saved
+from salbench_models.salgan.run_folder import SCRATCH, RunFolder, Saved
 from salbench_models.salgan.samples import SamplePictures
 from salbench_models.salgan.tensorboard import Board, open_board
 
@@ -42,15 +46,16 @@ def train(job: TrainingJob, config: SalGANConfig) -> Path:
     The result is the final phase's epoch of best validation NSS, or its last where `job.validate` gives no `nss`.
     In the processes that a torchrun started each calls this, with the same; the first alone writes and validates.
     Raises UsageError for a seed below 0 or from 2**63 on, DataError for unreadable weights or images, RunError for
-    another run's folder, for one that is beyond the configuration's end, for a disk that is full and for a training
-    that diverged; what was saved before stays.
+    another run's folder, for one that another process trains in or that is beyond the configuration's end, for a disk
+    or a GPU's memory that is full and for a training that diverged; what was saved before stays.
     """
     check_seed(job.seed)
-    with joined() as processes:
+    with joined() as processes, ExitStack() as stack:
         if not processes.first:
             job = dataclasses.replace(job, progress=Silent())
         device = processes.each(lambda: own_device(job.device, processes.place))
         processes.agree("kind of device", device.type)
+        processes.first_alone(lambda: stack.enter_context(held(job.out)))
         with repeatable(device, on_gpu=config.deterministic):
             return trained(dataclasses.replace(job, device=str(device)), config, processes)
 
@@ -65,7 +70,7 @@ def trained(job: TrainingJob, config: SalGANConfig, processes: Processes) -> Pat
     """What is still to do of a training, and its result, once the processes are together."""
     processes.first_alone(lambda: prepare_folder(job.out, SCRATCH))
     given = config
-    config = processes.first_alone(lambda: resolved(job, given, begun=(job.out / STATE).exists()))
+    config = processes.first_alone(lambda: resolved(job, given))
     final_phase = config.phase(config.total_epochs)
     folder = RunFolder(job.out, identity(job, config), final_phase)
     saved = processes.each(lambda: saved_for(config, folder))
@@ -73,7 +78,7 @@ def trained(job: TrainingJob, config: SalGANConfig, processes: Processes) -> Pat
     if saved.history:
         processes.first_alone(lambda: folder.arrange(saved.history))
     if len(saved.history) < config.total_epochs:
-        run_epochs(job, config, processes, folder, saved)
+        run_epochs(run_of(job, config, processes, folder, saved))
     best = best_of(saved.history, final_phase)
     job.progress.note(f"salgan.safetensors is epoch {best.epoch}: {describe(best)}")
     return processes.first_alone(lambda: published(folder, saved.history))
@@ -88,6 +93,8 @@ def published(folder: RunFolder, history: Sequence[Epoch]) -> Path:
 def saved_for(config: SalGANConfig, folder: RunFolder) -> Saved:
     """Where a run stands. RunError where a training of this configuration cannot go on from there."""
     saved = folder.load()
+    if len(saved.history) == config.total_epochs:
+        saved.begun = None  # which this call does not ask for; the state keeps it for one that does
     check_schedule(config, [*saved.history, *([saved.begun] if saved.begun else [])])
     saved.history[:] = [with_generator_steps(config, epoch) for epoch in saved.history]
     return saved
@@ -111,6 +118,8 @@ def check_schedule(config: SalGANConfig, done: Sequence[Epoch | Begun]) -> None:
 
 def with_generator_steps(config: SalGANConfig, epoch: Epoch) -> Epoch:
     """An epoch that tells the generator's steps, as those of older states do not."""
+    if epoch.generator_steps is not None:
+        return epoch
     return dataclasses.replace(epoch, generator_steps=config.generator_steps(epoch.epoch, epoch.images))
 
 
@@ -137,41 +146,58 @@ class Run:
         """Which train together."""
         return self.learner.processes
 
-    @property
-    def due(self) -> bool:
-        """Whether the state is to be written within the epoch: by the first process, when so much time has passed."""
-        minutes = self.config.save_minutes
-        return self.processes.first and 0 < minutes <= (time.monotonic() - self.saved_at) / 60
+    def due(self, begun: Begun) -> bool:
+        """Whether the state is to be written now: by the first process, where so much time has passed since it was.
+
+        Before a validation, which can take long and may fail, the time is that of the whole epoch.
+        """
+        passed = time.monotonic() - self.saved_at
+        if self.job.validation and images_of(begun, self.config.batch) == begun.images:
+            passed = max(passed, begun.seconds)
+        return self.processes.first and 0 < self.config.save_minutes <= passed / 60
 
 
-def run_epochs(job: TrainingJob, config: SalGANConfig, processes: Processes, folder: RunFolder, saved: Saved) -> None:
-    """All epochs that are still to do; `saved.history` grows with them."""
-    learner = processes.each(
-        lambda: Learner(config, job.device, job.seed, fresh=saved.learner is None, processes=processes)
-    )
+def run_of(job: TrainingJob, config: SalGANConfig, processes: Processes, folder: RunFolder, saved: Saved) -> Run:
+    """What the epochs that are still to do share: networks that stand where the state does, images, a board."""
+    learner = learner_of(job, config, processes, saved)
+    data = training_set(job, learner)
+    check_same_images(saved.begun, len(data))
+    board = board_of(job, learner, saved, len(data))
+    return Run(job, folder, saved, learner, data, board, SamplePictures(job, config.samples))
+
+
+def learner_of(job: TrainingJob, config: SalGANConfig, processes: Processes, saved: Saved) -> Learner:
+    """The networks and optimizers as the state has them, or new ones."""
+
+    def make() -> Learner:
+        return Learner(config, job.device, job.seed, fresh=saved.learner is None, processes=processes)
+
+    downloads = saved.learner is None and config.vgg_weights in DOWNLOADS
+    learner = processes.first_ahead(make) if downloads else processes.each(make)
     if saved.learner is not None:
         learner.load_state_dict(saved.learner)
         saved.learner = None  # a second copy of everything, which nobody needs again
     if not config.freezes:
         job.progress.note("the encoder starts random, so conv1-conv3 are trained too, not frozen")
-    data = training_set(job, learner)
-    check_same_images(saved.begun, len(data))
-    board = board_of(job, learner, saved, len(data))
-    run = Run(job, folder, saved, learner, data, board, SamplePictures(job, config.samples))
-    done = len(saved.history)
-    images = images_of(saved.begun, config.batch)
-    job.progress.start("training salgan", config.total_epochs * len(run.data), done * len(run.data) + images)
+    return learner
+
+
+def run_epochs(run: Run) -> None:
+    """All epochs that are still to do; `run.saved.history` grows with them."""
+    job, saved, images = run.job, run.saved, len(run.data)
+    done, total = len(saved.history), run.config.total_epochs
+    job.progress.start("training salgan", total * images, done * images + images_of(saved.begun, run.config.batch))
     try:
-        for number in range(done + 1, config.total_epochs + 1):
+        for number in range(done + 1, total + 1):
             saved.history.append(run_epoch(run, number))
             saved.begun = None
             run.processes.first_alone(lambda: save_epoch(run))
     finally:
-        board.close()
+        run.board.close()
         job.progress.finish()
-    if data.skipped:
+    if run.data.skipped:
         job.progress.note(
-            f"{data.skipped} of {len(job.train)} training stimuli were skipped, as noted when they were read"
+            f"{run.data.skipped} of {len(job.train)} training stimuli were skipped, as noted when they were read"
         )
 
 
@@ -240,26 +266,38 @@ def run_epoch(run: Run, number: int) -> Epoch:
 def learn(run: Run, begun: Begun) -> None:
     """One pass over the images that are left of an epoch, which is told of each batch.
 
-    RunError, naming the epoch, where training diverges.
+    RunError, naming the epoch, where training diverges, and where a GPU's memory does not do.
     """
     speed, before = Speed(), begun.seconds
-    try:
-        with closing(steps_left(run, begun)) as steps:
-            for turn, images, batch in steps:
-                step = run.learner.step(batch, turn, images)
-                begun.losses.add(step.losses, images)
-                begun.figures.add(step.figures, images)
-                begun.batches += 1
-                rate = speed.after(images)
-                begun.seconds = before + speed.seconds
-                run.job.progress.advance(images, loss=sum(step.losses.values()), images_per_second=rate)
-                draw(run, begun, step, rate)
-                if run.due:
-                    save_within(run, begun)
+    with explained(run, begun), closing(steps_left(run, begun)) as steps:
+        for turn, images, batch in steps:
+            step = run.learner.step(batch, turn, images)
+            begun.losses.add(step.losses, images)
+            begun.figures.add(step.figures, images)
+            begun.batches += 1
+            rate = speed.after(images)
+            begun.seconds = before + speed.seconds
+            run.job.progress.advance(images, loss=sum(step.losses.values()), images_per_second=rate)
+            draw(run, begun, step, rate)
+            if run.due(begun):
+                save_within(run, begun)
         run.learner.check_weights()
+
+
+@contextmanager
+def explained(run: Run, begun: Begun) -> Iterator[None]:
+    """RunError that says what may help for what can go wrong in an epoch's steps."""
+    try:
+        yield
     except DivergenceError as error:
         raise RunError(
             f"{error} in epoch {begun.epoch}. {standing(begun.epoch)}; try a smaller --learning-rate"
+        ) from error
+    except torch.cuda.OutOfMemoryError as error:
+        config = run.config
+        raise RunError(
+            f"out of memory on {run.learner.device} with batch {config.batch} in epoch {begun.epoch}. "
+            f"{standing(begun.epoch)}; try --accumulate {2 * config.accumulate} or --precision bf16"
         ) from error
 
 
@@ -362,16 +400,22 @@ def header_of(job: TrainingJob, config: SalGANConfig, epoch: Epoch) -> Header:
 
 
 def identity(job: TrainingJob, config: SalGANConfig) -> dict[str, Any]:
-    """What must be equal for a run to be gone on with."""
-    names = "\n".join(stimulus.id for stimulus in job.train)
-    digest = hashlib.sha256(names.encode()).hexdigest()[:16]
+    """What must be equal for a run to be gone on with: its epochs are also compared by one validation."""
     return {
         **config.as_record(),
         "dataset": job.dataset,
         "ground_truth": job.ground_truth_recipe,
         "seed": job.seed,
-        "train_stimuli": digest,
+        "train_stimuli": digest_of(job.train),
+        "validation_split": job.validation_split,
+        "validation_stimuli": digest_of(job.validation),
     }
+
+
+def digest_of(stimuli: Sequence[Stimulus]) -> str:
+    """16 hexadecimal digits of the names of stimuli, in their order."""
+    names = "\n".join(stimulus.id for stimulus in stimuli)
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
 def describe(epoch: Epoch) -> str:

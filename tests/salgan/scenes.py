@@ -1,5 +1,6 @@
 """Tiny scenes whose salient spot is known, and a progress that remembers."""
 
+import csv
 import json
 import math
 from dataclasses import dataclass, field
@@ -9,7 +10,9 @@ import numpy as np
 
 from salbench.datasets.stimulus import Stimulus
 from salbench.progress import Silent
+from salbench_models.salgan.checkpoint import Header, read_weights
 from salbench_models.salgan.layers import GENERATOR_SHAPES
+from salbench_models.salgan.preprocessing import TORCHVISION
 
 SIZE = (32, 48)
 
@@ -55,6 +58,28 @@ def hollow_checkpoint(path, metadata, first=b""):
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text + first)
         file.truncate(8 + len(text) + end)
+
+
+def checkpoint(path, epoch):
+    """An empty file that passes for the checkpoint of an epoch."""
+    hollow_checkpoint(path, Header({}, TORCHVISION, "48x32", ("toy/train",), epoch, {}, 0).as_metadata())
+
+
+def rows_of(folder):
+    """The rows of a training's epochs.csv."""
+    with (folder / "epochs.csv").open(encoding="utf-8") as handle:
+        return list(csv.DictReader(handle))
+
+
+def without_cost(row):
+    """A row without what no two trainings have in common."""
+    return {key: value for key, value in row.items() if key not in ("seconds", "images_per_second")}
+
+
+def same_weights(one, other):
+    """Whether two checkpoints hold the same to the bit."""
+    ours, theirs = read_weights(one), read_weights(other)
+    return all((ours[name] == theirs[name]).all() for name in theirs)
 
 
 @dataclass

@@ -5,6 +5,7 @@ and text in a file, a line for each process.
 """
 
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from salbench.environment import launch
 from salbench.errors import DataError, SalbenchError
 from salbench.models import TrainingJob
 from salbench_models.salgan import SalGAN, SalGANConfig
+from salbench_models.salgan.files import held
 from salbench_models.salgan.processes import joined
 from salgan.scenes import Recorder, nss_at_centre, scenes, truth_of
 
@@ -61,13 +63,21 @@ def main(out, vgg):
     with joined():
         job, config = compared(out / "compared", vgg)
         SalGAN.train(job, config)
-        told = [*job.progress.notes, *job.progress.started]
-        (out / f"compared.{launch().rank}").write_text("\n".join(map(str, told)))
+        said = [*job.progress.notes, *job.progress.started]
+        (out / f"compared.{launch().rank}").write_text("\n".join(map(str, said)))
         for name, job, config in failing(out, vgg):
-            try:
-                SalGAN.train(job, config)
-            except SalbenchError as error:
-                (out / f"{name}.{launch().rank}").write_text(f"{type(error).__name__}: {error}")
+            told(out / name, job, config)
+        with held(out / "h") if launch().rank == 1 else nullcontext():
+            torch.distributed.barrier()
+            told(out / "held", replace(job, out=out / "h", device="cpu"), config)
+
+
+def told(file, job, config):
+    """Leave what goes wrong in a training."""
+    try:
+        SalGAN.train(job, config)
+    except SalbenchError as error:
+        file.with_name(f"{file.name}.{launch().rank}").write_text(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

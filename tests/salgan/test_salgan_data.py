@@ -1,3 +1,5 @@
+import errno
+import os
 import threading
 from dataclasses import replace
 from functools import partial
@@ -8,11 +10,11 @@ import torch
 from PIL import Image
 
 from salbench.datasets.stimulus import Fixations, Stimulus
-from salbench.errors import DataError, ShapeError, ValueRangeError
+from salbench.errors import DataError, RunError, ShapeError, ValueRangeError
 from salbench.image_files import read_image
 from salbench.protocols import find_protocol
 from salbench.training import training_map
-from salbench_models.salgan.data import read_training_set
+from salbench_models.salgan.data import read_training_set, room_for
 from salbench_models.salgan.preprocessing import TORCHVISION, Preprocessing, shrink
 
 SIZE = (16, 32)
@@ -65,6 +67,44 @@ def test_beyond_memory_the_same_data_lie_in_a_file(make_job, tmp_path):
     assert np.array_equal(inside.images, outside.images)
     assert np.array_equal(inside.truths, outside.truths)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_room_on_the_disk_is_taken_before_images_are_read(tmp_path, monkeypatch):
+    """Catches a hole of a file, whose pages end the process by SIGBUS where the disk is full later."""
+    taken, reserve = [], os.posix_fallocate
+
+    def look(descriptor, offset, size):
+        reserve(descriptor, offset, size)
+        taken.append((size, os.fstat(descriptor).st_blocks * 512 >= size))
+
+    monkeypatch.setattr(os, "posix_fallocate", look)
+    room_for(10, SIZE, 1e-9, tmp_path)
+    assert taken == [(10 * 16 * 32 * 3, True), (10 * 16 * 32 * 2, True)]
+
+
+def test_images_that_fit_nowhere_are_a_run_error(make_job, tmp_path, monkeypatch):
+    """Catches a traceback, and an error that names neither the folder nor the option."""
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with pytest.raises(RunError, match=rf"{tmp_path} does not take .*No space left on device.*--memory-gb"):
+        read_training_set(make_job(tmp_path), SIZE, memory_gb=1e-9)
+
+
+def unsupported(*_):
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+
+@pytest.mark.parametrize("reserve", [None, unsupported])
+def test_systems_that_reserve_nothing_go_without(tmp_path, monkeypatch, reserve):
+    """Catches a training that cannot start on macOS, or on a file system that has no such call."""
+    if reserve is None:
+        monkeypatch.delattr(os, "posix_fallocate")
+    else:
+        monkeypatch.setattr(os, "posix_fallocate", reserve)
+    assert room_for(2, SIZE, 1e-9, tmp_path)[0].shape == (2, *SIZE, 3)
 
 
 def test_batches_cover_every_image_in_an_order_of_seed_and_epoch(make_job, tmp_path):

@@ -15,8 +15,8 @@ from salbench_models.salgan.networks import Generator
 from salbench_models.salgan.preprocessing import CAFFE
 from salbench_models.salgan.run_folder import FEATURES
 
-from .scenes import Recorder
-from .test_salgan_steps import CPU, interrupted_and_resumed, rows_of, same_weights
+from .scenes import Recorder, rows_of, same_weights
+from .test_salgan_steps import CPU, interrupted_and_resumed
 
 
 @pytest.fixture

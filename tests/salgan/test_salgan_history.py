@@ -8,18 +8,14 @@ import pytest
 from salbench.errors import RunError, UsageError
 from salbench.models import EpochsFactory
 from salbench_models.salgan import SalGAN, SalGANConfig
-from salbench_models.salgan.history import Epoch, write_epochs
+from salbench_models.salgan.history import Epoch, as_csv
 from salbench_models.salgan.training import turns
 
-from .scenes import hollow_checkpoint
+from .scenes import checkpoint
 
 
-def checkpoint(path, epoch):
-    """An empty file that passes for the checkpoint of an epoch."""
-    from salbench_models.salgan.checkpoint import Header
-    from salbench_models.salgan.preprocessing import TORCHVISION
-
-    hollow_checkpoint(path, Header({}, TORCHVISION, "48x32", ("toy/train",), epoch, {}, 0).as_metadata())
+def write_epochs(path, epochs):
+    path.write_text(as_csv(epochs), encoding="utf-8")
 
 
 def history(*scores, content=2):

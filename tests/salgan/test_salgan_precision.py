@@ -23,8 +23,8 @@ from salbench_models.salgan.precision import (
     step_seconds,
 )
 
-from .scenes import Recorder
-from .test_salgan_steps import CPU, interrupted_and_resumed, same_weights
+from .scenes import Recorder, same_weights
+from .test_salgan_steps import CPU, interrupted_and_resumed
 
 AUTO = SalGANConfig(size="32x32", batch=2, vgg_weights="torchvision", precision="auto")
 
@@ -151,12 +151,21 @@ def test_a_resumed_training_keeps_what_was_decided(make_job, run_config, tmp_pat
     assert SalGAN.train(job, replace(run_config, precision="bf16")) == checkpoint
 
 
-def test_a_folder_of_a_decided_training_is_left_alone(finished, times):
-    """Catches a decision that is written beside the state of a training that knew its precision from the start."""
-    times(2.0, 1.0)
-    with pytest.raises(RunError, match="precision was 'fp32', now 'bf16'"):
-        SalGAN.train(finished.job, replace(finished.config, precision="auto"))
+def test_a_training_keeps_the_precision_that_it_was_begun_with(finished, times):
+    """Catches a training that knew its precision from the start, and that auto measures anew, refuses, or changes."""
+    measured = times(2.0, 1.0)
+    job = replace(finished.job, progress=Recorder())
+    assert SalGAN.train(job, replace(finished.config, precision="auto")) == finished.checkpoint
+    assert job.progress.notes[0] == "precision fp32: this training was begun with it"
+    assert measured == []
     assert not (finished.folder / PRECISION_FILE).exists()
+
+
+def test_a_damaged_state_is_named_by_auto_too(make_job, tmp_path):
+    """Catches a traceback of the unpickler, and a measurement for a training that cannot go on."""
+    (tmp_path / "state.pt").write_bytes(b"PK half a state")
+    with pytest.raises(RunError, match=r"state\.pt cannot be read .*remove it to train anew"):
+        resolved(make_job(tmp_path), AUTO)
 
 
 def test_what_cannot_be_measured_stays_in_fp32(make_job, tmp_path, monkeypatch):
@@ -168,7 +177,7 @@ def test_what_cannot_be_measured_stays_in_fp32(make_job, tmp_path, monkeypatch):
     monkeypatch.setattr(precision_module, "computes_bf16", lambda device: True)
     monkeypatch.setattr(precision_module, "step_seconds", fails)
     job = make_job(tmp_path)
-    assert resolved(job, AUTO, begun=False).precision == "fp32"
+    assert resolved(job, AUTO).precision == "fp32"
     assert job.progress.notes == ["precision fp32: a step could not be measured: no kernel"]
 
 
@@ -184,6 +193,6 @@ def test_a_named_precision_is_neither_measured_nor_stored(make_job, tmp_path, ti
     """Catches a measurement that nobody asked for."""
     measured = times(2.0, 1.0)
     job = make_job(tmp_path)
-    assert resolved(job, replace(AUTO, precision="fp32"), begun=False).precision == "fp32"
+    assert resolved(job, replace(AUTO, precision="fp32")).precision == "fp32"
     assert measured == []
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -11,14 +12,14 @@ from PIL import Image
 
 from salbench.environment import Launch, launch
 from salbench.errors import RunError, UsageError
-from salbench_models.salgan import SalGAN
+from salbench_models.salgan import SalGAN, SalGANConfig, processes, training
 from salbench_models.salgan.data import TrainingSet
 from salbench_models.salgan.device import own_device
-from salbench_models.salgan.processes import Processes, reachable
+from salbench_models.salgan.processes import Processes, joined, reachable
+from salbench_models.salgan.run_folder import Saved
 
-from .scenes import scene
+from .scenes import rows_of, scene
 from .several_processes import compared
-from .test_salgan_training import rows_of
 
 CPU = torch.device("cpu")
 COST = {"seconds", "images_per_second"}
@@ -81,6 +82,7 @@ def test_the_first_process_alone_speaks(together):
         ("unreadable", "DataError: toy/train: none of its 4 stimuli can be trained on"),
         ("validation", "DataError: not to be read"),
         ("device", "UsageError: device is 'cpu:0'; wanted: cpu or cuda, as 2 processes have one each"),
+        ("held", "RunError: another process trains in "),
     ],
 )
 def test_an_error_of_one_process_is_raised_in_all(together, name, text):
@@ -168,9 +170,71 @@ def test_each_process_has_a_gpu_of_its_own(monkeypatch):
 
 
 def test_a_process_that_is_gone_is_a_run_error():
-    """Catches a traceback of torch's in the processes that are left."""
-    with pytest.raises(RunError, match="another process of this training has ended"), reachable():
-        raise RuntimeError("Connection closed by peer")
+    """Catches a traceback of torch's in the processes that are left, and a guess that hides what torch said."""
+    wanted = r"another process of this training has ended or cannot be reached \(Connection closed by peer\), so this"
+    with pytest.raises(RunError, match=wanted), reachable():
+        raise RuntimeError("Connection closed by peer\nat line 3")
+
+
+def test_a_full_gpu_is_no_lost_process():
+    """Catches the advice to look for another process where this one's memory is full."""
+    with pytest.raises(torch.cuda.OutOfMemoryError), reachable():
+        raise torch.cuda.OutOfMemoryError
+
+
+def test_processes_that_cannot_join_say_so(monkeypatch):
+    """Catches a start that fails, on a network that is shut, told as the end of another process."""
+
+    def refuse(*arguments, **options):
+        raise RuntimeError("connect() timed out")
+
+    monkeypatch.setattr(processes, "launch", lambda: Launch(0, 2, 0))
+    monkeypatch.setattr(processes.dist, "init_process_group", refuse)
+    with pytest.raises(RunError, match=r"cannot reach each other \(connect\(\) timed out\)"), joined():
+        raise AssertionError("not refused")
+
+
+class Lazy(torch.Tensor):
+    """A sum that fails when it is looked at, as a GPU's does."""
+
+    def tolist(self):
+        raise RuntimeError("NCCL communicator was aborted")
+
+
+def test_a_sum_that_fails_late_is_explained(monkeypatch):
+    """Catches a traceback where torch tells of a lost process only when the sum is read."""
+    monkeypatch.setattr(processes.dist, "all_reduce", lambda tensor: None)
+    monkeypatch.setattr(processes.torch, "split", lambda *_: [torch.zeros(2), torch.zeros(1).as_subclass(Lazy)])
+    with pytest.raises(RunError, match="communicator was aborted"):
+        Processes(Launch(0, 2, 0)).add_up([torch.nn.Parameter(torch.zeros(2))], {"loss": 1.0})
+
+
+class OneOfTwo(Processes):
+    """The first of two processes, which notes how the others take part."""
+
+    def first_ahead(self, work):
+        CALLS.append("first ahead")
+        return work()
+
+    def each(self, work):
+        CALLS.append("each")
+        return work()
+
+
+CALLS = []
+
+
+@pytest.mark.parametrize(
+    ("weights", "learner", "wanted"),
+    [("caffe", None, "first ahead"), ("vgg.pth", None, "each"), ("caffe", {}, "each")],
+)
+def test_the_first_process_downloads(make_job, tmp_path, monkeypatch, weights, learner, wanted):
+    """Catches eight downloads of half a gigabyte at once, and processes that wait in turn where nothing is fetched."""
+    CALLS.clear()
+    monkeypatch.setattr(training, "Learner", Mock())
+    config = SalGANConfig(vgg_weights=weights)
+    training.learner_of(make_job(tmp_path), config, OneOfTwo(), Saved(learner=learner))
+    assert [wanted] == CALLS
 
 
 def test_a_lone_process_asks_nobody():

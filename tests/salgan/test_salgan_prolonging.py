@@ -12,9 +12,7 @@ from salbench_models.salgan.history import Epoch
 from salbench_models.salgan.run_folder import RunFolder
 from salbench_models.salgan.training import check_schedule
 
-from .scenes import Recorder
-from .test_salgan_history import checkpoint
-from .test_salgan_training import rows_of, same_weights, without_cost
+from .scenes import Recorder, checkpoint, rows_of, same_weights, without_cost
 
 
 def names(folder):
@@ -33,7 +31,7 @@ def test_a_prolonged_training_is_one_that_was_asked_for_whole(finished, make_job
     with pytest.raises(KeyboardInterrupt):
         SalGAN.train(stopping, replace(finished.config, adversarial_epochs=1))
     assert names(tmp_path) == {
-        *("epochs.csv", "state.pt"),
+        *(".lock", "epochs.csv", "state.pt"),
         *(f"{name}.safetensors" for name in ("salgan", "best-content", "last")),
     }
     prolonged = SalGAN.train(job, finished.config)

@@ -1,6 +1,5 @@
 """Steps in parts, mirrored images, compiled networks, and the figures of epochs.csv."""
 
-import csv
 import json
 from dataclasses import replace
 
@@ -10,12 +9,11 @@ import torch
 
 from salbench.errors import UsageError
 from salbench_models.salgan import SalGAN, SalGANConfig
-from salbench_models.salgan.checkpoint import read_weights
 from salbench_models.salgan.data import Batch, TrainingSet
 from salbench_models.salgan.history import FIGURES, Epoch
 from salbench_models.salgan.learner import Learner, Trained
 
-from .scenes import Recorder
+from .scenes import Recorder, rows_of, same_weights
 
 CPU = torch.device("cpu")
 
@@ -34,16 +32,6 @@ def learner(vgg_file):
 
 def gradients(trained):
     return {name: p.grad.clone() for name, p in trained.network.named_parameters() if p.grad is not None}
-
-
-def rows_of(folder):
-    with (folder / "epochs.csv").open(encoding="utf-8") as handle:
-        return list(csv.DictReader(handle))
-
-
-def same_weights(one, other):
-    ours, theirs = read_weights(one), read_weights(other)
-    return all(torch.equal(ours[name], theirs[name]) for name in theirs)
 
 
 def interrupted_and_resumed(job, config):

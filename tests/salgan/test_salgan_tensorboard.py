@@ -1,10 +1,12 @@
 """What TensorBoard is given to show, read back with TensorBoard's own reader."""
 
+import os
 import subprocess
 import sys
 import textwrap
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,8 +19,7 @@ from salbench_models.salgan.history import FIGURES, LOSSES
 from salbench_models.salgan.samples import SAMPLES
 from salbench_models.salgan.tensorboard import BOARD, Board, open_board
 
-from .scenes import Recorder
-from .test_salgan_steps import rows_of
+from .scenes import Recorder, rows_of
 
 
 def shown(folder, run, tag):
@@ -157,6 +158,51 @@ def test_a_writer_that_fails_is_given_up(tmp_path):
     board.close()
     assert len(progress.notes) == 1
     assert "No space left on device" in progress.notes[0]
+
+
+def test_a_full_disk_costs_a_note_and_no_traceback(tmp_path):
+    """Catches what TensorBoard's threads print where the disk takes no more, and writers that are left open.
+
+    A process whose files may have 2,000 bytes; another thread's error is still heard.
+    """
+    script = f"""
+        import resource, threading
+        from pathlib import Path
+        from salbench_models.salgan.tensorboard import open_board
+        from salgan.scenes import Recorder
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, resource.RLIM_INFINITY))
+        progress = Recorder()
+        board = open_board(Path({str(tmp_path)!r}), 0, 0, progress)
+        for step in range(1, 200):
+            board.step(step, {{"loss": 1.0}})
+            if step % 50 == 0:
+                board.epoch(step, {{"nss": 1.0}})
+        other = threading.Thread(target=lambda: 1 / 0)
+        other.start()
+        other.join()
+        board.close()
+        left = [one.name for one in threading.enumerate() if type(one).__module__.startswith("tensorboard")]
+        print(len(progress.notes), "File too large" in progress.notes[0], left)
+    """
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        **{"env": environment, "capture_output": True, "text": True},
+        check=False,
+    )
+    assert done.stdout == "1 True []\n", done.stderr
+    assert done.stderr.count("Traceback") == 1
+    assert "ZeroDivisionError" in done.stderr
+    assert "tensorboard" not in done.stderr
+
+
+def test_threads_are_heard_again_when_the_board_is_closed(tmp_path):
+    """Catches a hook that outlives its training."""
+    before = threading.excepthook
+    board = open_board(tmp_path, 0, 0, Recorder())
+    assert threading.excepthook is not before
+    board.close()
+    assert threading.excepthook is before
 
 
 def test_only_finite_numbers_and_the_picture_are_drawn(tmp_path):
