@@ -10,6 +10,7 @@ import numpy as np
 
 from salbench.arrays import FloatArray, RGBImage, SaliencyMap
 from salbench.datasets.dataset import Dataset
+from salbench.datasets.ground_truth import FixationRules
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, UsageError
@@ -56,19 +57,22 @@ def train(
         split = "train" if "train" in opened.splits else opened.default_split
     rules = find_protocol("mit300")
     stimuli = opened.stimuli(split)
-    validation = _validation(opened, split, validation_split)
+    if validation_split is None:
+        validation_split = _default_validation(opened, split)
+    validation = [] if validation_split is None else opened.stimuli(validation_split)
     listener = progress or Silent()
     job = TrainingJob(
         train=stimuli,
         validation=validation,
         dataset=f"{opened.key}/{split}",
         ground_truth=partial(training_map, rules, blur_sigma),
-        ground_truth_recipe=rules.describe_blur(blur_sigma),
+        ground_truth_recipe=_recipe(rules.describe_blur(blur_sigma), opened.rules),
         validate=_validator(validation, blur_sigma, seed, jobs, listener),
         out=Path(out) if out is not None else Path("runs", f"train-{model}-{opened.key}"),
         device=device,
         seed=seed,
         progress=listener,
+        validation_split="" if validation_split is None else f"{opened.key}/{validation_split}",
     )
     return factory.train(job, config)
 
@@ -115,10 +119,13 @@ def _configured(factory: TrainableFactory, options: Mapping[str, Any]) -> Any:
     return factory.config_class(**with_preset(factory, options))
 
 
-def _validation(dataset: Dataset, split: str, validation_split: str | None) -> Sequence[Stimulus]:
-    if validation_split is not None:
-        return dataset.stimuli(validation_split)
-    return dataset.stimuli("val") if "val" in dataset.splits and split != "val" else []
+def _recipe(blur: str, rules: FixationRules) -> str:
+    """How ground-truth maps are made, in words; rules that change nothing are not told of."""
+    return blur if rules == FixationRules() else f"{blur}; fixations that count: {rules}"
+
+
+def _default_validation(dataset: Dataset, split: str) -> str | None:
+    return "val" if "val" in dataset.splits and split != "val" else None
 
 
 def _validator(

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FOLDER, dataset_options, metric_keys, run_options
+from salbench.cli.options import (
+    ANY_PATH,
+    EXISTING_FOLDER,
+    dataset_options,
+    ground_truth_options,
+    metric_keys,
+    run_options,
+    with_ground_truth,
+)
 
 if TYPE_CHECKING:
     from salbench.audit import Audit, Effect
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
 )
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N stimuli of the split.")
+@ground_truth_options()
 @run_options(device=False)
 @click.option("--out", "-o", type=ANY_PATH, metavar="FILE", help="Write the figures to a CSV file, too.")
 def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
@@ -44,7 +53,7 @@ def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
 
     progress = ConsoleProgress()
     try:
-        done = audit_maps(metrics=metric_keys(metrics), progress=progress, **options)
+        done = audit_maps(metrics=metric_keys(metrics), progress=progress, **with_ground_truth(options))
     finally:
         progress.finish()
     if out is not None:

@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FOLDER, dataset_options, run_options
+from salbench.cli.options import (
+    ANY_PATH,
+    EXISTING_FOLDER,
+    dataset_options,
+    ground_truth_options,
+    run_options,
+    with_ground_truth,
+)
 
 if TYPE_CHECKING:
     from salbench.bounds import Bounds
@@ -24,6 +31,7 @@ def bounds() -> None:
     "--protocol", default="mit300", show_default=True, help="Evaluation protocol (`salbench list protocols`)."
 )
 @click.option("--draws", type=click.IntRange(min=1), default=3, show_default=True, help="Draws of viewers an image.")
+@ground_truth_options()
 @run_options(device=False)
 @click.option("--overwrite", is_flag=True, help="Score anew where the folder holds bounds.")
 @click.option("--out", "-o", required=True, type=ANY_PATH, metavar="DIR", help="Folder for the bounds' runs.")
@@ -44,7 +52,7 @@ def make(**options: Any) -> int:
 
     progress = ConsoleProgress()
     try:
-        made = make_bounds(progress=progress, **options)
+        made = make_bounds(progress=progress, **with_ground_truth(options))
     finally:
         progress.finish()
     click.echo("\n".join(_bounds_lines(made)))

@@ -38,6 +38,37 @@ def dataset_options(required: bool = True) -> Callable[[Command], Command]:
     )
 
 
+def ground_truth_options() -> Callable[[Command], Command]:
+    """`--viewers`, `--first-fixation` and `--outside`, for a command that reads fixations; see `with_ground_truth`."""
+    return _all(
+        click.option(
+            "--viewers", metavar="LIST", help="Count these viewers alone, separated by commas.  [default: all]"
+        ),
+        click.option(
+            "--first-fixation",
+            type=click.Choice(["kept", "dropped"]),
+            help="Each viewer's first fixation on an image.  [default: the data set's own rule]",
+        ),
+        click.option(
+            "--outside",
+            type=click.Choice(["dropped", "clamped"]),
+            help="Fixations outside the frame: left out, or moved to its nearest pixel.  [default: dropped]",
+        ),
+    )
+
+
+def with_ground_truth(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a command with the data set opened, and those that say which fixations count worked into it."""
+    from salbench.datasets.registry import open_dataset
+
+    rest = dict(options)
+    opened = open_dataset(rest.pop("dataset"), rest.pop("data"))
+    viewers = rest.pop("viewers")
+    named = None if viewers is None else tuple(one.strip() for one in viewers.split(",") if one.strip())
+    ruled = opened.with_rules(viewers=named, first=rest.pop("first_fixation"), outside=rest.pop("outside"))
+    return {"dataset": ruled, **rest}
+
+
 def run_options(jobs: bool = True, device: bool = True) -> Callable[[Command], Command]:
     """`--blur-sigma`, `--seed`, and `--device` and `--jobs` where a command has use for them."""
     options = [

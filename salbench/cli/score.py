@@ -5,7 +5,16 @@ from typing import Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset_options, metric_keys, run_options
+from salbench.cli.options import (
+    ANY_PATH,
+    EXISTING_FILE,
+    EXISTING_PATH,
+    dataset_options,
+    ground_truth_options,
+    metric_keys,
+    run_options,
+    with_ground_truth,
+)
 
 
 @click.command()
@@ -27,6 +36,7 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_PATH, dataset
     help="What metrics get of a log density: the density, or each the map that suits it best.",
 )
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
+@ground_truth_options()
 @run_options()
 @click.option("--by", type=click.Choice(["category"]), help="Print the means of each category of the data set, too.")
 @click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")
@@ -57,7 +67,7 @@ def score(metrics: str | None, by: str | None, out: Path | None, **options: Any)
 
     progress = ConsoleProgress()
     try:
-        run = score_model(metrics=metric_keys(metrics), out=out, progress=progress, **options)
+        run = score_model(metrics=metric_keys(metrics), out=out, progress=progress, **with_ground_truth(options))
     finally:
         progress.finish()
     click.echo("\n".join(summary_lines(run)))

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from salbench.cli.options import ANY_PATH, dataset_options, run_options
+from salbench.cli.options import ANY_PATH, dataset_options, ground_truth_options, run_options, with_ground_truth
 from salbench.environment import launch
 from salbench.errors import SalbenchError
 
@@ -73,6 +73,7 @@ def _train_command(name: str, factory: Any) -> click.Command:
     @click.option(
         "--validation-split", help="Split to validate on after each epoch.  [default: val where there is one]"
     )
+    @ground_truth_options()
     @run_options()
     @click.option("--out", "-o", type=ANY_PATH, help="Folder of the training.  [default: runs/train-MODEL-DATASET]")
     @click.option("--print-config", is_flag=True, help="Print the whole configuration as JSON and train nothing.")
@@ -84,7 +85,7 @@ def _train_command(name: str, factory: Any) -> click.Command:
         elif dataset is None:
             raise click.MissingParameter(ctx=context, param_type="option", param_hint="'--dataset'")
         else:
-            _train(name, dataset, {**options, **chosen})
+            _train(name, with_ground_truth({"dataset": dataset, **options}) | chosen)
 
     made = click.command(name, help=_help(name, factory))(command)
     made.params[2:2] = _options(factory)
@@ -108,14 +109,14 @@ def _print_config(name: str, config: Any) -> None:
     _say(json.dumps({"model": name, **dataclasses.asdict(config)}, indent=2))
 
 
-def _train(name: str, dataset: str, options: dict[str, Any]) -> None:
+def _train(name: str, options: dict[str, Any]) -> None:
     from salbench.cli.console import ConsoleProgress
     from salbench.progress import Silent
     from salbench.training import train as train_model
 
     progress = ConsoleProgress() if launch().rank == 0 else Silent()
     try:
-        checkpoint = train_model(name, dataset, progress=progress, **options)
+        checkpoint = train_model(name, progress=progress, **options)
     finally:
         progress.finish()
     _say(f"checkpoint: {checkpoint}")

@@ -37,7 +37,7 @@ def open_cat2000_train(folder: Path) -> Dataset:
     for category in dict.fromkeys(name.partition("/")[0] for name in names):
         chosen = tuple(name for name in names if name.startswith(f"{category}/"))
         splits[category] = partial(_lazy, chosen, root, True)
-    return Dataset("cat2000-train", "CAT2000 (train)", splits, ALL, CITATION)
+    return Dataset("cat2000-train", "CAT2000 (train)", splits, ALL, CITATION, scanpaths=False)
 
 
 def open_cat2000_test(folder: Path) -> Dataset:

@@ -25,6 +25,7 @@ def describe(name: str) -> list[str]:
         f"folder: {place if place is not None else 'none, it needs no file'}" + _there(place),
         f"fixations: {_module_text(record, 'GROUND_TRUTH')}",
         "outside the frame: dropped, never clamped, and counted",
+        "to change: --viewers, --first-fixation and --outside of score, bounds, audit and train; a run records them",
         f"blur: {BLUR}",
         "",
         *terms(name),

@@ -36,7 +36,7 @@ def open_dut_omron(folder: Path) -> Dataset:
         )
     files = files_by_stem(images, frozenset({".jpg"}))
     splits = eye_tracking_splits(list(files), partial(_stimulus, files, fixations))
-    return Dataset("dut-omron", "DUT-OMRON", splits, ALL, CITATION)
+    return Dataset("dut-omron", "DUT-OMRON", splits, ALL, CITATION, scanpaths=False)
 
 
 def _stimulus(images: dict[str, Path], fixations: Path, name: str) -> Stimulus:

@@ -22,7 +22,7 @@ from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
 from salbench.errors import DataError
 from salbench.progress import Progress, Silent
 
-FORMAT = 1
+FORMAT = 2
 FOLDER = ".salbench"
 
 
@@ -68,7 +68,7 @@ def _each_once(dataset: Dataset, progress: Progress) -> Iterator[Stimulus]:
     """The stimuli of all splits that have recordings, each once."""
     seen: set[str] = set()
     for split in dataset.splits:
-        stimuli = dataset.stimuli(split)
+        stimuli = dataset.splits[split]()  # as recorded: rules come after
         progress.start(f"decoding {dataset.key}/{split}", len(stimuli))
         for stimulus in stimuli:
             progress.advance()

@@ -24,6 +24,7 @@ from salbench.datasets import (
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import open_folder
 from salbench.datasets.prepared import with_prepared
+from salbench.datasets.pysaliency_files import is_pysaliency, open_pysaliency
 from salbench.errors import DataError, UsageError
 from salbench.names import unknown_name
 from salbench.paths import PathLike
@@ -129,7 +130,7 @@ DATASETS: dict[str, DatasetRecord] = {
 
 
 def open_dataset(name: PathLike, data: PathLike | None = None) -> Dataset:
-    """The data set of that name, or the one in the folder of that name.
+    """The data set of that name, or the one in the folder of that name, in the generic layout or pysaliency's.
 
     `data`: the folder where a named data set lies; by default `$SALBENCH_HOME/datasets/` and its name.
     Raises UsageError for an unknown name, DataError where the files are not there.
@@ -138,7 +139,9 @@ def open_dataset(name: PathLike, data: PathLike | None = None) -> Dataset:
     record = DATASETS.get(str(name))
     if folder is None:
         return DATASETS[str(name)].loader(Path())
-    return with_prepared(open_folder(folder) if record is None else record.loader(folder), folder)
+    if record is not None:
+        return with_prepared(record.loader(folder), folder)
+    return open_pysaliency(folder) if is_pysaliency(folder) else with_prepared(open_folder(folder), folder)
 
 
 def folder_of(name: PathLike, data: PathLike | None = None) -> Path | None:

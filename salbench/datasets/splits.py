@@ -37,7 +37,12 @@ def eye_tracking_splits(
     name, kept = held_out(ids)
     others = set(ids) - set(kept)
     parts = {ALL: list(ids), name: kept, "rest": [one for one in ids if one in others]}
-    return {part: partial(_lazy, tuple(names), make) for part, names in parts.items()}
+    return {part: lazy_split(names, make) for part, names in parts.items()}
+
+
+def lazy_split(names: Sequence[str], make: Callable[[str], Stimulus]) -> Callable[[], Sequence[Stimulus]]:
+    """The split of these ids, in this order. `make`: as of `eye_tracking_splits`."""
+    return partial(_lazy, tuple(names), make)
 
 
 def _lazy(ids: tuple[str, ...], make: Callable[[str], Stimulus]) -> Sequence[Stimulus]:

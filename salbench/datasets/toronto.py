@@ -29,7 +29,7 @@ def open_toronto(folder: Path) -> Dataset:
     for root in (folder / "eyetrackingdata" / "fixdens", folder / "fixdens", folder):
         if (root / "Original Image Set").is_dir() and (root / "origfixdata.mat").is_file():
             splits = eye_tracking_splits(NAMES, partial(_stimulus, root))
-            return Dataset("toronto", "Toronto", splits, ALL, CITATION)
+            return Dataset("toronto", "Toronto", splits, ALL, CITATION, scanpaths=False)
     raise DataError(
         f"{folder}: Toronto is not here; wanted: eyetrackingdata/fixdens with Original Image Set and origfixdata.mat. "
         "Name its folder with --data"

@@ -46,7 +46,8 @@ def describe_run(
         "format": FORMAT,
         "salbench": installed_version("salbench"),
         "model": _describe_model(model, source),
-        "dataset": {"key": dataset.key, "title": dataset.title, "split": split, "n": len(stimuli)},
+        "dataset": {"key": dataset.key, "title": dataset.title, "split": split, "n": len(stimuli)}
+        | {"fixations": dataset.rules.record()},
         "protocol": {
             "key": protocol.key,
             "label": protocol.label,

@@ -4,7 +4,8 @@ import pickle
 import threading
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from salbench.array_cache import open_cache
 from salbench.datasets.dataset import Dataset
+from salbench.datasets.ground_truth import FixationRules
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.densities import CentrePriorFit, fit_centre_prior
@@ -24,7 +26,7 @@ from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
 from salbench.protocols.log_density import MAP_CHOICES, MapChoice
 from salbench.result_file import Predictions, open_predictions
-from salbench.scoring.fixated_pixels import read_fixations
+from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
 from salbench.scoring.manifest import describe_run
 from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
@@ -89,6 +91,7 @@ def score(
     cache = open_cache()
     cache.trim()
     recorded = read_fixations(stimuli, listener, cache, rules)
+    _check_viewers(opened, split, recorded.pixels)
     with one_thread():
         source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
         prior = find_prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
@@ -240,6 +243,18 @@ def listed(dataset: Dataset, split: str) -> Sequence[Stimulus]:
     if twice:
         raise DataError(f"{dataset.key}: the split {split} lists {twice[0]!r} more than once")
     return stimuli
+
+
+def _check_viewers(dataset: Dataset, split: str, found: FixatedPixels) -> None:
+    """DataError where the viewers that alone count fixated nothing: their names are not the data set's."""
+    if dataset.rules.viewers is None or found.ends[-1] > 0:
+        return
+    with suppress(DataError):
+        first = replace(dataset, rules=FixationRules()).stimuli(split)[0].recorded_fixations()
+        raise UsageError(
+            f"none of the viewers {', '.join(dataset.rules.viewers)} fixated anything in {dataset.key}/{split}; "
+            f"viewers of its first stimulus: {', '.join(list(first.by_viewer())[:20])}"
+        )
 
 
 def check_maps_fit(maps: Predictions, where: Path, stimuli: Sequence[Stimulus]) -> None:
