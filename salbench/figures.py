@@ -14,11 +14,13 @@ from matplotlib.figure import Figure
 from salbench.arrays import FloatArray, IntArray, RGBImage, SaliencyMap
 from salbench.atomic import replacing
 from salbench.errors import UsageError
+from salbench.maps import resize_to
 
 FORMATS = ("png", "pdf", "svg")
 _UNDATED: Mapping[str, Mapping[str, Any]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}, "png": {}}
 """The same picture is the same file whenever it is drawn."""
 LEVELS = 8
+FIXATION_COLOUR = "#35d0ff"
 
 
 @dataclass(frozen=True)
@@ -60,46 +62,51 @@ def write_grid(path: Path, headings: Sequence[str], rows: Sequence[GridRow]) -> 
     for line, row in zip(axes, rows, strict=True):
         line[0].imshow(row.image)
         for place, values in zip(line[1:], row.maps, strict=True):
-            place.imshow(np.asarray(values, dtype=np.float64), cmap="gray")
+            place.imshow(stretch(values), cmap="gray", vmin=0, vmax=1)
         for place in line:
             place.set_axis_off()
     for place, heading in zip(axes[0], headings, strict=True):
-        place.set_title(heading, fontsize=9)
+        _name(place, heading, 9)
     save(figure, path, dpi=120)
 
 
 def write_overlay(
     path: Path,
     image: RGBImage,
-    maps: Mapping[str, SaliencyMap],
+    maps: Sequence[tuple[str, SaliencyMap]],
     fixations: IntArray | None = None,
     strength: float = 0.6,
 ) -> None:
-    """Write maps as colours over their (H, W, 3) image, side by side under their names; the image shows where a map is
-    low. `fixations`: (n, 2) row and column of dots, or None. `strength`: opacity where a map is highest, 0 to 1.
+    """Write named maps as colours over their (H, W, 3) image, side by side; the image shows where a map is low.
+
+    `fixations`: (n, 2) row and column of dots, or None. `strength`: opacity where a map is highest, 0 to 1.
     """
     height, width = image.shape[:2]
     figure = new_figure(4.0 * len(maps), 4.0 * height / width + 0.3)
-    for place, (name, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps.items(), strict=True):
+    for place, (name, values) in zip(figure.subplots(1, len(maps), squeeze=False)[0], maps, strict=True):
         stretched = stretch(values)
         place.imshow(image)
         place.imshow(
             stretched, cmap="inferno", alpha=strength * stretched, extent=(-0.5, width - 0.5, height - 0.5, -0.5)
         )
         if fixations is not None:
-            place.plot(fixations[:, 1], fixations[:, 0], "o", color="#35d0ff", markersize=2.5, markeredgewidth=0)
-        place.set_title(name, fontsize=10)
+            place.plot(fixations[:, 1], fixations[:, 0], "o", color=FIXATION_COLOUR, markersize=2.5, markeredgewidth=0)
+        _name(place, name)
         place.set_axis_off()
     save(figure, path)
 
 
 def write_level_sets(
-    path: Path, image: RGBImage, maps: Mapping[str, SaliencyMap], window: tuple[int, int, int, int] | None = None
+    path: Path,
+    image: RGBImage,
+    maps: Sequence[tuple[str, SaliencyMap]],
+    window: tuple[int, int, int, int] | None = None,
 ) -> None:
-    """Write the level sets of maps of one image side by side, as in the paper's Figure 5: how smooth is each map?
+    """Write the level sets of named maps of one image side by side, as in the paper's Figure 5: how smooth is each?
 
-    `window`: (left, top, width, height) of the part that is shown, in pixels of the image; by default the whole. Each
-    map's levels divide its own range within the window into equal parts.
+    A map of another size is resized to the image, as for its scores. `window`: (left, top, width, height) of the part
+    that is shown, in pixels of the image; by default the whole. Each map's levels divide its own range within the
+    window into equal parts.
     Raises UsageError for a window that does not lie within the image.
     """
     left, top, width, height = _within(window, image)
@@ -107,10 +114,11 @@ def write_level_sets(
     figure = new_figure(3.0 * (len(maps) + 1), 3.0 * height / width + 0.3)
     axes = figure.subplots(1, len(maps) + 1, squeeze=False)[0]
     axes[0].imshow(shown)
-    axes[0].set_title("image", fontsize=10)
-    for place, (name, values) in zip(axes[1:], maps.items(), strict=True):
-        _draw_levels(place, _part(values, image.shape[:2], (left, top, width, height)))
-        place.set_title(name, fontsize=10)
+    _name(axes[0], "image")
+    for place, (name, values) in zip(axes[1:], maps, strict=True):
+        fitted = resize_to(stretch(values), (image.shape[0], image.shape[1]))
+        _draw_levels(place, fitted[top : top + height, left : left + width])
+        _name(place, name)
     for place in axes:
         place.set_xticks([])
         place.set_yticks([])
@@ -127,15 +135,6 @@ def _within(window: tuple[int, int, int, int] | None, image: RGBImage) -> tuple[
     return left, top, width, height
 
 
-def _part(values: SaliencyMap, size: tuple[int, int], window: tuple[int, int, int, int]) -> FloatArray:
-    """The window of a map, which may be of another size than its image."""
-    left, top, width, height = window
-    down, across = values.shape[0] / size[0], values.shape[1] / size[1]
-    rows = slice(int(top * down), max(int(top * down) + 2, round((top + height) * down)))
-    columns = slice(int(left * across), max(int(left * across) + 2, round((left + width) * across)))
-    return np.asarray(values, dtype=np.float64)[rows, columns]
-
-
 def _draw_levels(place: Axes, values: FloatArray) -> None:
     stretched = stretch(values)
     place.imshow(stretched, cmap="gray", aspect="auto")
@@ -143,8 +142,18 @@ def _draw_levels(place: Axes, values: FloatArray) -> None:
         place.contour(stretched, levels=np.linspace(0, 1, LEVELS + 2)[1:-1], cmap="viridis", linewidths=1.0)
 
 
+def _name(place: Axes, name: str, size: int = 10) -> None:
+    """A heading as it is written: a name may hold a `$`, which matplotlib takes for mathematics."""
+    place.set_title(name, fontsize=size, parse_math=False)
+
+
 def stretch(values: SaliencyMap) -> FloatArray:
-    """A map from 0 to 1, as it is looked at; a flat one is 0 everywhere."""
+    """A map from 0 to 1, as it is looked at; a flat one is 0 everywhere, and what is not finite is 0."""
     values = np.asarray(values, dtype=np.float64)
-    span = float(np.ptp(values))
-    return (values - values.min()) / span if span > 0 else np.zeros(values.shape)
+    finite = np.isfinite(values)
+    if not finite.any():
+        return np.zeros(values.shape)
+    low, high = float(values[finite].min()), float(values[finite].max())
+    if not 0 < high - low < np.inf:
+        return np.zeros(values.shape)
+    return np.where(finite, (np.where(finite, values, low) - low) / (high - low), 0.0)

@@ -1,5 +1,6 @@
 """Pictures of runs, and what they refuse."""
 
+import json
 import shutil
 
 import numpy as np
@@ -9,7 +10,8 @@ from PIL import Image
 from salbench.cli import main
 from salbench.errors import DataError, RunError, UsageError
 from salbench.figures import stretch, write_level_sets, write_overlay
-from salbench.run_pictures import draw_grid, draw_level_sets, draw_overlay
+from salbench.run_pictures import draw_grid, draw_level_sets, draw_overlay, names_of
+from salbench.scoring.run_folder import Run
 from salbench.scoring.runner import score
 
 BEGINNINGS = {"png": b"\x89PNG", "pdf": b"%PDF", "svg": b"<?xml"}
@@ -57,7 +59,7 @@ def test_an_overlay_leaves_the_image_where_the_map_is_low(tmp_path):
     image[..., 1] = 200
     saliency = np.zeros((40, 60))
     saliency[:, 40:] = 1.0
-    write_overlay(tmp_path / "o.png", image, {"map": saliency})
+    write_overlay(tmp_path / "o.png", image, [("map", saliency)])
     drawn = pixels(tmp_path / "o.png")
     green = (np.abs(drawn - [0, 200, 0]).max(axis=2) <= 3).sum()
     white = (drawn.min(axis=2) >= 250).sum()
@@ -67,8 +69,80 @@ def test_an_overlay_leaves_the_image_where_the_map_is_low(tmp_path):
 def test_level_sets_of_a_flat_map_are_drawn_without_lines(tmp_path):
     """Catches a warning or an error of the contours of a constant."""
     image = np.zeros((30, 40, 3), dtype=np.uint8)
-    write_level_sets(tmp_path / "l.png", image, {"flat": np.ones((30, 40)), "ramp": np.arange(1200.0).reshape(30, 40)})
+    ramp = np.arange(1200.0).reshape(30, 40)
+    write_level_sets(tmp_path / "l.png", image, [("flat", np.ones((30, 40))), ("ramp", ramp)])
     assert stretch(np.full((2, 2), 7.0)).tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+@pytest.fixture
+def odd(runs, tmp_path):
+    """A function that gives a run, with a hostile title, whose map of val-0003 is another."""
+
+    def made(values):
+        run = shutil.copytree(runs[0], tmp_path / "odd")
+        np.save(run / "maps" / "val-0003.npy", values)
+        text = (run / "run.json").read_text()
+        title = json.loads(text)["model"]["title"]
+        (run / "run.json").write_text(text.replace(json.dumps(title), json.dumps("costs $5 \\frac $"), 1))
+        return run
+
+    return made
+
+
+def test_a_small_map_has_level_sets_near_the_edge(odd, tmp_path):
+    """Catches a window that has less than two rows of the map: matplotlib refuses it. And `$` read as mathematics."""
+    run = odd(np.random.default_rng(0).random((4, 5)))
+    draw_level_sets(tmp_path / "l.png", [run], "val-0003", window=(2, 98, 40, 10))
+    assert (tmp_path / "l.png").exists()
+
+
+def test_maps_with_infinite_and_undefined_values_are_drawn(odd, tmp_path):
+    """Catches one infinite value that makes the whole picture empty: it is drawn as 0, the others over their range."""
+    values = np.random.default_rng(0).random((108, 144))
+    values[0, :3] = np.inf, -np.inf, np.nan
+    run = odd(values)
+    draw_overlay(tmp_path / "o.png", [run], "val-0003")
+    draw_grid(tmp_path / "g.png", [run], stimuli=["val-0003"])
+    draw_level_sets(tmp_path / "l.png", [run], "val-0003")
+    assert stretch(np.array([[np.inf, -np.inf, np.nan, 1.0, 2.0, 3.0]])).tolist() == [[0, 0, 0, 0, 0.5, 1]]
+    assert stretch(np.full((1, 2), np.nan)).tolist() == [[0, 0]]
+
+
+def test_an_empty_map_is_refused_by_name(odd, tmp_path):
+    """Catches a traceback for an array without a pixel."""
+    run = odd(np.zeros((0, 5)))
+    with pytest.raises(DataError, match=r"val-0003\.npy"):
+        draw_overlay(tmp_path / "o.png", [run], "val-0003")
+
+
+def test_a_grid_spreads_over_the_stimuli_that_all_runs_have(runs, tmp_path, monkeypatch):
+    """Catches a grid that stops at a missing map, and one that leaves out the end of the split."""
+    short = shutil.copytree(runs[0], tmp_path / "short")
+    for number in (0, 8, 15):
+        (short / "maps" / f"val-{number:04}.npy").unlink()
+    drawn = []
+    monkeypatch.setattr("salbench.run_pictures.stored_map", lambda run, one: drawn.append(one) or np.zeros((2, 2)))
+    draw_grid(tmp_path / "g.png", [short], count=3)
+    assert drawn == ["val-0001", "val-0007", "val-0014"]
+
+
+def test_runs_differ_in_name_whatever_their_titles(runs, tmp_path):
+    """Catches two models under one name, of which a picture then shows one twice."""
+    places = [tmp_path / "s0" / "gan4", tmp_path / "s1" / "gan4"]
+    copies = [Run(shutil.copytree(runs[0], place)) for place in places]
+    assert names_of(copies) == ["Centre (s0/gan4)", "Centre (s1/gan4)"]
+    assert names_of([copies[0], Run(runs[1])])[0] == "Centre"
+    twice = names_of([copies[0], copies[0], copies[1]])
+    assert twice == ["Centre (s0/gan4)", "Centre (s0/gan4) [2]", "Centre (s1/gan4)"]
+
+
+def test_another_data_set_is_refused(runs, tmp_path):
+    """Catches the images and fixations of one data set under the scores of another."""
+    run = shutil.copytree(runs[0], tmp_path / "run")
+    text = (run / "run.json").read_text()
+    (run / "run.json").write_text(text.replace('"key": "synthetic"', '"key": "toronto"'))
+    with pytest.raises(DataError, match="on toronto, not on synthetic"):
+        draw_level_sets(tmp_path / "l.png", [run], "val-0003", dataset="synthetic")
 
 
 @pytest.mark.parametrize("window", [(-1, 0, 5, 5), (0, 0, 500, 5), (0, 0, 1, 5)])

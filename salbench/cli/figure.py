@@ -29,20 +29,19 @@ def figure() -> None:
 @figure.command()
 @RUNS
 @click.option("--stimuli", metavar="LIST", help="Ids, separated by commas.  [default: spread evenly over the split]")
-@click.option("--count", type=click.IntRange(min=1), default=6, show_default=True, help="How many without --stimuli.")
+@click.option("--count", type=click.IntRange(min=1), help="How many without --stimuli.  [default: some]")
 @_places
 @OUT
-def grid(runs: tuple[Path, ...], stimuli: str | None, out: Path, **options: Any) -> None:
+def grid(runs: tuple[Path, ...], stimuli: str | None, count: int | None, out: Path, **options: Any) -> None:
     """Image, ground truth and the runs' maps side by side, as in the SalGAN paper's Figures 4 and 6.
 
     \b
     Example:
       salbench figure grid runs/bce4 runs/gan4 --data ~/osie --stimuli 1001,1002 -o grid.pdf
     """
-    from salbench.run_pictures import draw_grid
+    from salbench.run_pictures import COUNT, draw_grid
 
-    names = None if stimuli is None else [name.strip() for name in stimuli.split(",") if name.strip()]
-    draw_grid(out, runs, stimuli=names, **options)
+    draw_grid(out, runs, stimuli=_split(stimuli), count=COUNT if count is None else count, **options)
     click.echo(f"picture: {out}")
 
 

@@ -1,17 +1,22 @@
 """Drawings of scores as SVG text: numbers in, no file, no browser. Colours are those of the page's style."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from salbench.arrays import BoolArray, FloatArray, SaliencyMap
+from salbench.arrays import FloatArray
+from salbench.report.roc import GRID
 
 BINS = 30
-COLOURS = ("#2a78d6", "#d9822b", "#2f9e62", "#b04ad0", "#c93c3c", "#7a8b99", "#14a3a8", "#8a6d3b")
-"""One a model, in turn; each is told apart on white and on black."""
-GRID = np.linspace(0.0, 1.0, 101)
-"""False positive rates of a mean ROC curve."""
+COLOURS = ("#2a78d6", "#c2701a", "#2f9e62", "#b04ad0", "#c93c3c", "#7a8b99", "#0f8f94", "#8a6d3b")
+"""One a model, in turn; each is told apart on white and on the dark paper."""
+WIDTH, BAND, LABEL = 320, 44, 16
+"""Of the histograms: all of them wide, each high, and the axis below them high."""
+HEAD = 16
+"""Part of a histogram's band that its name takes."""
+CLOSE = 1e-9
+"""Of two values: a difference, relative to them, that is rounding and has no room for bins."""
 
 
 def colour_of(place: int) -> str:
@@ -19,83 +24,73 @@ def colour_of(place: int) -> str:
     return COLOURS[place % len(COLOURS)]
 
 
-def distributions(columns: Mapping[str, FloatArray]) -> Markup:
-    """Histograms of each model's (n,) scores of one metric, one below the other on a common axis; NaN left out.
+def distributions(metric: str, columns: Sequence[tuple[str, FloatArray]]) -> Markup:
+    """Histograms of each named model's (n,) scores of one metric, one below the other on a common axis; NaN left out.
 
     A line marks the mean. Values beyond the 0.5 and 99.5 per cent quantiles of all models are counted in the last bins.
     """
-    values = {name: column[np.isfinite(column)] for name, column in columns.items()}
-    everything = np.concatenate(list(values.values())) if values else np.empty(0)
+    known = [(name, column[np.isfinite(column)]) for name, column in columns]
+    everything = np.concatenate([np.empty(0), *(column for _, column in known)])
     if everything.size == 0:
         return _safe("<p class='soft'>No value is defined.</p>")
-    low, high = (float(end) for end in np.quantile(everything, [0.005, 0.995]))
-    low, high = (low, high) if high > low else (low - 0.5, low + 0.5)
-    width, band, label = 320, 44, 16
-    parts = [
-        _histogram(name, place, column, (low, high), (width, band, label))
-        for place, (name, column) in enumerate(values.items())
-    ]
-    height = band * len(values) + label
+    low, high = _ends(everything)
+    parts = [_histogram(name, place, column, (low, high)) for place, (name, column) in enumerate(known)]
+    height = BAND * len(known) + LABEL
     axis = (
         f"<text x='0' y='{height - 3}' class='axis'>{low:.3g}</text>"
-        f"<text x='{width}' y='{height - 3}' class='axis' text-anchor='end'>{high:.3g}</text>"
+        f"<text x='{WIDTH}' y='{height - 3}' class='axis' text-anchor='end'>{high:.3g}</text>"
     )
-    return _safe(f"<svg viewBox='0 0 {width} {height}' role='img' class='drawing'>{''.join(parts)}{axis}</svg>")
+    label = escape(f"{metric}: " + "; ".join(f"{name}, {_in_words(column)}" for name, column in known))
+    box = f"viewBox='0 0 {WIDTH} {height}'"
+    return _safe(f"<svg {box} role='img' aria-label='{label}' class='drawing'>{''.join(parts)}{axis}</svg>")
 
 
-def _histogram(
-    name: str, place: int, column: FloatArray, ends: tuple[float, float], sizes: tuple[int, int, int]
-) -> str:
-    (low, high), (width, band, _) = ends, sizes
-    counts, _ = np.histogram(np.clip(column, low, high), bins=BINS, range=ends)
-    top, foot, step = max(1, int(counts.max(initial=0))), band * (place + 1) - 2, width / BINS
-    bars = "".join(
-        f"<rect x='{i * step:.1f}' y='{foot - count / top * (band - 16):.1f}' width='{step - 1:.1f}' "
-        f"height='{count / top * (band - 16):.1f}'/>"
-        for i, count in enumerate(counts)
-        if count
+def _ends(values: FloatArray) -> tuple[float, float]:
+    """Where the common axis begins and ends, with room for values that are all the same."""
+    low, high = (float(end) for end in np.quantile(values, [0.005, 0.995]))
+    if high - low > CLOSE * max(abs(low), abs(high)):
+        return low, high
+    room = max(0.5, abs(low) / 2)
+    return low - room, low + room
+
+
+def _in_words(column: FloatArray) -> str:
+    if not column.size:
+        return "no value is defined"
+    return f"mean {float(column.mean()):.4g} over {column.size} stimuli"
+
+
+def _histogram(name: str, place: int, column: FloatArray, ends: tuple[float, float]) -> str:
+    words, top = _in_words(column), BAND * place
+    if not column.size:
+        note = f"<text x='0' y='{top + HEAD + 14}' class='axis'>{words}</text>"
+        return f"{_name(name, top)}{note}"
+    low, high = ends
+    at = (min(max(float(column.mean()), low), high) - low) / (high - low) * WIDTH
+    line = f"<line x1='{at:.1f}' x2='{at:.1f}' y1='{top + HEAD - 2}' y2='{top + BAND - 2}' class='mean'/>"
+    title = f"<title>{escape(name)}: {words}</title>"
+    return f"<g fill='{colour_of(place)}'>{title}{_bars(column, top, ends)}</g>{line}{_name(name, top)}"
+
+
+def _bars(column: FloatArray, top: int, ends: tuple[float, float]) -> str:
+    counts, _ = np.histogram(np.clip(column, *ends), bins=BINS, range=ends)
+    heights, step = counts / counts.max() * (BAND - HEAD), WIDTH / BINS
+    return "".join(
+        f"<rect x='{i * step:.1f}' y='{top + BAND - 2 - height:.1f}' width='{step - 1:.1f}' height='{height:.1f}'/>"
+        for i, height in enumerate(heights)
+        if height
     )
-    mean = float(column.mean()) if column.size else float("nan")
-    line = ""
-    if np.isfinite(mean):
-        at = (min(max(mean, low), high) - low) / (high - low) * width
-        line = f"<line x1='{at:.1f}' x2='{at:.1f}' y1='{foot - band + 16}' y2='{foot}' class='mean'/>"
-    title = f"{escape(name)}: mean {mean:.4g} over {column.size} stimuli"
-    return (
-        f"<g fill='{colour_of(place)}'><title>{title}</title>{bars}</g>{line}"
-        f"<text x='0' y='{band * place + 11}' class='name'>{escape(name)}</text>"
-    )
 
 
-def roc_curve(saliency_map: SaliencyMap, fixation_map: BoolArray) -> FloatArray:
-    """True positive rates at the false positive rates of GRID, (101,): AUC-Judd's curve (Riche et al. 2013).
-
-    Thresholds are the map's values at the fixated pixels; a pixel is positive from the threshold on. NaN without
-    fixations, and where every pixel is fixated. The map and the fixation map have the same (H, W).
-    """
-    fixated = np.asarray(fixation_map, dtype=np.bool_).ravel()
-    hits = int(fixated.sum())
-    if hits in (0, fixated.size):
-        return np.full(GRID.size, np.nan)
-    values = np.asarray(saliency_map, dtype=np.float64).ravel()
-    ordered = np.sort(values)
-    thresholds = np.sort(values[fixated])[::-1]
-    above = values.size - np.searchsorted(ordered, thresholds, side="left")
-    found = np.searchsorted(-thresholds, -thresholds, side="right")
-    false = (above - found) / (values.size - hits)
-    return np.interp(GRID, np.r_[0.0, false, 1.0], np.r_[0.0, found / hits, 1.0])
+def _name(name: str, top: int) -> str:
+    return f"<text x='0' y='{top + 11}' class='name'>{escape(name)}</text>"
 
 
-def roc_drawing(curves: Mapping[str, FloatArray]) -> Markup:
-    """The mean ROC curve of each model, values as from `roc_curve`."""
+def roc_drawing(curves: Sequence[tuple[str, FloatArray | None]]) -> Markup:
+    """The mean ROC curve of each named model, as from `mean_roc`; one without a curve keeps its place and colour."""
     size = 300
-    parts = []
-    for place, (name, curve) in enumerate(curves.items()):
-        points = " ".join(f"{x * size:.1f},{(1 - y) * size:.1f}" for x, y in zip(GRID, curve, strict=True))
-        title = f"<title>{escape(name)}</title>"
-        parts.append(
-            f"<polyline points='{points}' stroke='{colour_of(place)}' fill='none' stroke-width='2'>{title}</polyline>"
-        )
+    drawn = [(place, name, curve) for place, (name, curve) in enumerate(curves) if curve is not None]
+    parts = [_curve(name, curve, colour_of(place), size) for place, name, curve in drawn]
     frame = f"<rect x='0' y='0' width='{size}' height='{size}' class='frame'/>"
     chance = f"<line x1='0' y1='{size}' x2='{size}' y2='0' class='chance'/>"
     texts = (
@@ -103,8 +98,15 @@ def roc_drawing(curves: Mapping[str, FloatArray]) -> Markup:
         f"<text x='-{size / 2}' y='-6' class='axis' text-anchor='middle' transform='rotate(-90)'>"
         "true positive rate</text>"
     )
-    box = f"-20 -4 {size + 26} {size + 26}"
-    return _safe(f"<svg viewBox='{box}' role='img' class='drawing roc'>{frame}{chance}{''.join(parts)}{texts}</svg>")
+    label = escape(f"Mean ROC curves of {', '.join(name for _, name, _ in drawn)}")
+    head = f"<svg viewBox='-20 -4 {size + 26} {size + 26}' role='img' aria-label='{label}' class='drawing roc'>"
+    return _safe(f"{head}{frame}{chance}{''.join(parts)}{texts}</svg>")
+
+
+def _curve(name: str, curve: FloatArray, colour: str, size: int) -> str:
+    points = " ".join(f"{x * size:.1f},{(1 - y) * size:.1f}" for x, y in zip(GRID, curve, strict=True))
+    title = f"<title>{escape(name)}</title>"
+    return f"<polyline points='{points}' stroke='{colour}' fill='none' stroke-width='2'>{title}</polyline>"
 
 
 def legend(names: Sequence[str]) -> Markup:

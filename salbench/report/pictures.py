@@ -2,89 +2,85 @@
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from salbench.arrays import FloatArray
+from salbench.ahead import in_order
+from salbench.arrays import SaliencyMap
 from salbench.atomic import replacing
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import SalbenchError
 from salbench.progress import Progress
-from salbench.report.drawings import GRID, roc_curve
-from salbench.report.thumbnails import fixation_dots, image_thumbnail, level_sets, map_thumbnail
-from salbench.run_pictures import ground_truth
-from salbench.run_stimuli import stored_map
-from salbench.scoring.run_folder import MAPS, Run
+from salbench.report.thumbnails import (
+    LARGE_SIDE,
+    SIDE,
+    fixation_dots,
+    image_thumbnail,
+    level_sets,
+    map_thumbnail,
+    small_size,
+)
+from salbench.run_pictures import ground_truth, names_of
+from salbench.run_stimuli import kept_maps, stored_map
+from salbench.scoring.run_folder import Run
 
 KINDS = {"jpg": "image/jpeg", "svg": "image/svg+xml"}
 THREADS = 4
-AHEAD = 16
 
 
 @dataclass
 class Pictures:
-    """Everything drawn of one stimulus. `files`: by name, content; `lost`: what could not be drawn, as text.
-
-    `curves`: each run's ROC curve, NaN where it has no map.
+    """Everything drawn of one stimulus. `size`: (height, width) of its small pictures. `files`: by name, content;
+    `lost`: what could not be drawn, as text.
     """
 
     stimulus: str
+    size: tuple[int, int]
     files: dict[str, bytes] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
-    curves: list[FloatArray] = field(default_factory=list)
 
 
-def draw_all(runs: Sequence[Run], stimuli: Sequence[Stimulus], progress: Progress) -> Iterator[Pictures]:
+def draw_all(
+    runs: Sequence[Run], stimuli: Sequence[Stimulus], progress: Progress, *, large: bool = False
+) -> Iterator[Pictures]:
     """The pictures of stimuli, in order, a few at a time in memory."""
     progress.start("drawing", len(stimuli))
-    todo = iter(stimuli)
-    with ThreadPoolExecutor(THREADS) as pool:
-        waiting = [pool.submit(draw, runs, one) for one in islice(todo, AHEAD)]
-        try:
-            while waiting:
-                yield waiting.pop(0).result()
-                progress.advance()
-                waiting += [pool.submit(draw, runs, one) for one in islice(todo, 1)]
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    names = names_of(runs)
+    for made in in_order(lambda one: draw(runs, names, one, large=large), stimuli, THREADS):
+        yield made
+        progress.advance()
     progress.finish()
 
 
-def draw(runs: Sequence[Run], stimulus: Stimulus) -> Pictures:
+def draw(runs: Sequence[Run], names: Sequence[str], stimulus: Stimulus, *, large: bool = False) -> Pictures:
     """The pictures of one stimulus: `image.jpg`, `fixations.svg`, `truth.jpg`, and `map-N.jpg`, `levels-N.svg` of each
-    run that kept its map.
+    run that kept its map. `large`: also `image-large.jpg` and so on, where there is more to see.
     """
-    made = Pictures(stimulus.id)
+    made = Pictures(stimulus.id, small_size(*stimulus.size))
+    sides = {"": SIDE, "-large": LARGE_SIDE} if large and max(stimulus.size) > SIDE else {"": SIDE}
     with _keeping(made, "image"):
-        made.files["image.jpg"] = image_thumbnail(stimulus.image())
+        image = stimulus.image()
+        made.files |= {f"image{end}.jpg": image_thumbnail(image, side) for end, side in sides.items()}
     with _keeping(made, "fixations"):
-        _draw_truth(made, runs[0], stimulus)
+        _draw_truth(made, runs[0], stimulus, sides)
     for place, run in enumerate(runs):
-        made.curves.append(np.full(GRID.size, np.nan))
-        if (run.path / MAPS).is_dir():
-            with _keeping(made, f"map of {run.manifest['model']['title']}"):
-                _draw_map(made, place, run, stimulus)
+        if kept_maps(run):
+            with _keeping(made, f"map of {names[place]}"):
+                _draw_map(made, place, stored_map(run, stimulus.id), stimulus, sides)
     return made
 
 
-def _draw_truth(made: Pictures, run: Run, stimulus: Stimulus) -> None:
-    fixations = stimulus.recorded_fixations().within(stimulus.size)
-    made.files["fixations.svg"] = fixation_dots(fixations.positions, stimulus.size)
-    made.files["truth.jpg"] = map_thumbnail(ground_truth(run, stimulus), stimulus.size)
+def _draw_truth(made: Pictures, run: Run, stimulus: Stimulus, sides: Mapping[str, int]) -> None:
+    made.files["fixations.svg"] = fixation_dots(stimulus.fixations().positions, stimulus.size)
+    truth = ground_truth(run, stimulus)
+    made.files |= {f"truth{end}.jpg": map_thumbnail(truth, stimulus.size, side) for end, side in sides.items()}
 
 
-def _draw_map(made: Pictures, place: int, run: Run, stimulus: Stimulus) -> None:
-    values = stored_map(run, stimulus.id)
-    made.files[f"map-{place}.jpg"] = map_thumbnail(values, stimulus.size)
+def _draw_map(made: Pictures, place: int, values: SaliencyMap, stimulus: Stimulus, sides: Mapping[str, int]) -> None:
+    made.files |= {f"map-{place}{end}.jpg": map_thumbnail(values, stimulus.size, side) for end, side in sides.items()}
     made.files[f"levels-{place}.svg"] = level_sets(values, stimulus.size)
-    if values.shape == stimulus.size:
-        made.curves[place] = roc_curve(values, stimulus.fixation_map())
 
 
 @contextmanager
@@ -97,7 +93,9 @@ def _keeping(made: Pictures, what: str) -> Iterator[None]:
 
 
 class Embedded:
-    """Pictures inside the page itself."""
+    """Pictures inside the page itself: small ones only."""
+
+    large = False
 
     def place(self, number: int, name: str, content: bytes) -> str:
         """The address of a picture."""
@@ -111,6 +109,7 @@ class Beside:
     """Pictures in files beside the page, in a folder a thousand stimuli."""
 
     folder: Path
+    large = True
 
     def place(self, number: int, name: str, content: bytes) -> str:
         """Write a picture, and its address as the page has it."""
@@ -120,15 +119,9 @@ class Beside:
         return relative
 
 
-def addresses(place: Embedded | Beside, number: int, made: Pictures) -> Mapping[str, Any]:
-    """Where the page finds each picture of a stimulus: `image`, `fixations`, `truth`, and lists `maps` and `levels`."""
-    found: dict[str, Any] = {"maps": {}, "levels": {}}
-    for name, content in made.files.items():
-        stem = name.rpartition(".")[0]
-        kind, _, run = stem.partition("-")
-        address = place.place(number, name, content)
-        if run:
-            found[{"map": "maps", "levels": "levels"}[kind]][run] = address
-        else:
-            found[stem] = address
-    return found
+def addresses(place: Embedded | Beside, number: int, made: Pictures) -> dict[str, Any]:
+    """What the page knows of a stimulus's pictures: `size`, [width, height] of the small ones, and by the name of each
+    without suffix its address.
+    """
+    files = {name.rpartition(".")[0]: place.place(number, name, content) for name, content in made.files.items()}
+    return {"size": [made.size[1], made.size[0]], **files}

@@ -21,7 +21,7 @@ const text = (value) => (value === null ? "-" : String(Number(value.toPrecision(
 // Scatter
 
 function extent(values) {
-  const low = Math.min(...values), high = Math.max(...values);
+  const [low, high] = values.reduce(([least, most], v) => [Math.min(least, v), Math.max(most, v)], [Infinity, -Infinity]);
   return high > low ? [low, high] : [low - 0.5, high + 0.5];
 }
 
@@ -36,7 +36,7 @@ function scatter() {
   const box = byId("scatter");
   const [xr, xm, yr, ym] = ["x-run", "x-metric", "y-run", "y-metric"].map((id) => Number(byId(id).value));
   const points = data.stimuli.map((_, place) => [score(xm, xr, place), score(ym, yr, place), place]);
-  const known = points.filter(([x, y]) => x !== null && y !== null);
+  const known = points.filter(([x, y]) => x !== null && y !== null).sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   box.replaceChildren(drawn("rect", { x: 0, y: 0, width: 320, height: 300, class: "frame" }));
   if (!known.length) return;
   let [xs, ys] = [extent(known.map((p) => p[0])), extent(known.map((p) => p[1]))];
@@ -49,8 +49,9 @@ function scatter() {
   const dots = document.createDocumentFragment();
   for (const [x, y, place] of known) {
     const at = { cx: across(x).toFixed(1), cy: up(y).toFixed(1), r: 3.2, class: "dot", "data-place": place };
-    dots.append(drawn("circle", at));
+    dots.append(drawn("circle", { ...at, role: "button", tabindex: -1, "aria-label": described(place) }));
   }
+  dots.firstElementChild.setAttribute("tabindex", 0);
   box.append(dots);
   for (const [value, anchor, x] of [[xs[0], "start", 0], [xs[1], "end", 320]])
     box.append(drawn("text", { x, y: 314, "text-anchor": anchor, class: "axis" }, text(value)));
@@ -61,12 +62,36 @@ function scatter() {
   box.append(drawn("text", { x: -150, y: -32, "text-anchor": "middle", transform: "rotate(-90)" }, name(yr, ym)));
 }
 
-byId("scatter").addEventListener("mouseover", ({ target }) => {
-  if (target.dataset.place === undefined) return;
-  const place = Number(target.dataset.place);
+function described(place) {
   const [xr, xm, yr, ym] = ["x-run", "x-metric", "y-run", "y-metric"].map((id) => Number(byId(id).value));
-  byId("pointed").textContent = `${data.stimuli[place]}: ${text(score(xm, xr, place))} across, ${text(score(ym, yr, place))} up`;
+  return `${data.stimuli[place]}: ${text(score(xm, xr, place))} across, ${text(score(ym, yr, place))} up`;
+}
+
+// One dot at a time is a stop of the tab key; the arrow keys move on in the order of the horizontal axis.
+function walk(event) {
+  const dots = [...byId("scatter").querySelectorAll("circle.dot")];
+  const at = dots.indexOf(event.target);
+  const steps = { ArrowRight: at + 1, ArrowUp: at + 1, ArrowLeft: at - 1, ArrowDown: at - 1, Home: 0, End: dots.length - 1 };
+  if (at < 0) return;
+  if (event.key === "Enter" || event.key === " ") open(Number(event.target.dataset.place), "image");
+  else if (!(event.key in steps)) return;
+  else dots[Math.min(Math.max(steps[event.key], 0), dots.length - 1)].focus();
+  event.preventDefault();
+}
+
+function pointAt({ target }) {
+  if (target.dataset.place !== undefined) byId("pointed").textContent = described(Number(target.dataset.place));
+}
+
+byId("scatter").addEventListener("mouseover", pointAt);
+// Listened for outside of the drawing: Chromium makes an SVG that listens for focus a stop of the tab key.
+document.addEventListener("focusin", (event) => {
+  if (!event.target.matches("#scatter circle.dot")) return;
+  for (const dot of byId("scatter").querySelectorAll("circle[tabindex='0']")) dot.setAttribute("tabindex", -1);
+  event.target.setAttribute("tabindex", 0);
+  pointAt(event);
 });
+byId("scatter").addEventListener("keydown", walk);
 byId("scatter").addEventListener("click", ({ target }) => {
   if (target.dataset.place !== undefined) open(Number(target.dataset.place), "image");
 });
@@ -101,31 +126,41 @@ function arrange() {
 }
 
 function more() {
-  const next = order.slice(visible, visible + PAGE);
-  byId("cards").append(...next.map(card));
+  const next = order.slice(visible, visible + PAGE).map(card);
+  const focused = document.activeElement === byId("more");
+  byId("cards").append(...next);
   visible += next.length;
   byId("shown").textContent = `${visible} of ${order.length} stimuli shown`;
   byId("more").hidden = visible >= order.length;
+  if (focused && byId("more").hidden && next.length) next[0].focus(); // a button that hides would lose the focus
 }
 
 function parts(place) {
   const found = data.pictures[place];
   if (!found) return [];
-  const list = [];
-  if (found.image) list.push({ key: "image", caption: "image", source: found.image, over: found.fixations, kind: "fixations" });
-  if (found.truth) list.push({ key: "truth", caption: "ground truth", source: found.truth });
-  data.names.forEach((name, run) => {
-    if (found.maps[run]) list.push({ key: `map-${run}`, caption: name, source: found.maps[run], over: found.levels[run], kind: "levels", run });
-  });
-  return list;
+  const part = (key, caption, over, kind, run) =>
+    ({ key, caption, source: found[key], large: found[`${key}-large`] || found[key], over: found[over], kind, run, size: found.size });
+  return [
+    part("image", "image", "fixations", "fixations"),
+    part("truth", "ground truth"),
+    ...data.names.map((name, run) => part(`map-${run}`, name, `levels-${run}`, "levels", run)),
+  ].filter(({ source }) => source);
+}
+
+// What lies in `box`: a picture, and over it its fixations or level sets.
+function filled(box, part, source, lazy) {
+  const [width, height] = part.size;
+  box.style.setProperty("--shape", width / height);
+  const loading = lazy ? { loading: "lazy", decoding: "async" } : {};
+  box.append(element("img", { src: source, alt: "", width, height, ...loading }));
+  if (part.over) box.append(element("img", { src: part.over, alt: "", width, height, class: `over ${part.kind}`, ...loading }));
+  return box;
 }
 
 function picture(part, place) {
   const button = element("button", { type: "button", class: "picture", "aria-label": `${data.stimuli[place]}, ${part.caption}: enlarge` });
-  button.append(element("img", { src: part.source, alt: "", loading: "lazy", decoding: "async" }));
-  if (part.over) button.append(element("img", { src: part.over, alt: "", loading: "lazy", class: `over ${part.kind}` }));
   button.addEventListener("click", () => open(place, part.key));
-  return button;
+  return filled(button, part, part.source, true);
 }
 
 function figures(run, place) {
@@ -133,7 +168,7 @@ function figures(run, place) {
 }
 
 function card(place) {
-  const made = element("article", { class: "card panel" }, element("h3", {}, data.stimuli[place]));
+  const made = element("article", { class: "card panel", tabindex: -1 }, element("h3", {}, data.stimuli[place]));
   const strip = element("div", { class: "strip" });
   for (const part of parts(place)) {
     const caption = part.run === undefined ? part.caption : `${part.caption}: ${figures(part.run, place)}`;
@@ -143,7 +178,7 @@ function card(place) {
   data.names.forEach((name, run) => {
     const error = data.errors[run] && data.errors[run][place];
     if (error) made.append(element("p", { class: "warning" }, `${name}: ${error}`));
-    else if (!data.pictures[place] || !data.pictures[place].maps[run])
+    else if (!data.pictures[place] || !data.pictures[place][`map-${run}`])
       made.append(element("p", {}, element("strong", {}, name), `: ${figures(run, place)}`));
   });
   return made;
@@ -164,8 +199,8 @@ function open(place, key) {
   } else {
     const part = list[at];
     title.textContent = `${data.stimuli[place]}: ${part.caption}`;
-    const shown = picture(part, place);
-    box.replaceChildren(shown);
+    const label = `${data.stimuli[place]}, ${part.caption}`;
+    box.replaceChildren(filled(element("div", { class: "picture", role: "img", "aria-label": label }), part, part.large, false));
     if (part.run !== undefined) box.append(element("p", {}, figures(part.run, place)));
   }
   if (!byId("zoom").open) byId("zoom").showModal();
@@ -179,8 +214,10 @@ byId("close").addEventListener("click", () => byId("zoom").close());
 byId("before").addEventListener("click", () => step(-1));
 byId("after").addEventListener("click", () => step(1));
 byId("zoom").addEventListener("keydown", (event) => {
-  if (event.key === "ArrowLeft") step(-1);
-  if (event.key === "ArrowRight") step(1);
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (by === undefined) return;
+  event.preventDefault();
+  step(by);
 });
 
 for (const kind of ["fixations", "levels"]) {
