@@ -23,6 +23,7 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = "1"
 
 import numpy as np
+from process_memory import peaks
 
 from salbench import metrics, open_dataset, predict
 from salbench.image_files import read_map
@@ -127,44 +128,6 @@ def copied_set(osie, maps, root, copies):
                 rows.writerow(["x", "y", "viewer"])
                 rows.writerows(zip(fixations.x, fixations.y, fixations.viewer, strict=True))
     return data, predictions
-
-
-def peaks(command):
-    """Peak resident megabytes of a command's own process and of the largest process that it started."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    largest = {}
-    while process.poll() is None:
-        for pid in [process.pid, *descendants(process.pid)]:
-            largest[pid] = max(largest.get(pid, 0.0), peak_megabytes(pid))
-        time.sleep(0.05)
-    if process.returncode:
-        raise SystemExit(f"the command failed: {' '.join(command)}")
-    driver = largest.pop(process.pid)
-    return driver, max(largest.values(), default=0.0)
-
-
-def descendants(pid):
-    """Every process below one: children, and theirs."""
-    parents = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-    found, fresh = set(), {pid}
-    while fresh:
-        fresh = {child for child, parent in parents.items() if parent in fresh} - found
-        found |= fresh
-    return found
-
-
-def peak_megabytes(pid):
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0.0
-    peak = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")]
-    return int(peak[0]) / 1024 if peak else 0.0
 
 
 if __name__ == "__main__":
