@@ -1,6 +1,5 @@
 """What a user can ask of a table: digits, order, emphasis, the other way round, siunitx, a whole document."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -180,9 +179,9 @@ def printed_lines(source: str, folder: Path) -> list[str]:
 @pytest.mark.data
 @pytest.mark.parametrize("siunitx", [False, True])
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_compiled_tables_read_as_in_print(layout: str, siunitx: bool, tmp_path: Path) -> None:
+def test_the_compiled_tables_read_as_in_print(layout: str, siunitx: bool, salbench_data: Path, tmp_path: Path) -> None:
     """Catches a figure, mark or heading of the PDF that is not the paper's, citation numbers and one cell aside."""
-    paper = (Path(os.environ["SALBENCH_DATA"]) / "paper" / "salgan-2017.txt").read_text(encoding="utf-8")
+    paper = (salbench_data / "paper" / "salgan-2017.txt").read_text(encoding="utf-8")
     lines = [" ".join(line.split()) for line in paper.splitlines() if line.strip()]
     heads = {"2": "sAUC ↑ AUC-B ↑ NSS ↑ CC ↑ IG ↑", "3": "sAUC ↑ AUC-B ↑ NSS ↑ CC ↑ IG", "4": "SALICON (test) AUC-J"}
     head = next(line for line in lines if line == heads[layout] or (layout == "4" and line.startswith(heads["4"])))

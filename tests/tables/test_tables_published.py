@@ -1,6 +1,5 @@
 """The published figures, cell by cell, against an independent reading of the paper's text."""
 
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,10 +20,8 @@ Lines = list[list[str]]
 
 
 @pytest.fixture(scope="module")
-def paper() -> list[str]:
-    if "SALBENCH_DATA" not in os.environ:
-        pytest.skip("SALBENCH_DATA is not set: the paper's text is needed")
-    text = (Path(os.environ["SALBENCH_DATA"]) / "paper" / "salgan-2017.txt").read_text(encoding="utf-8")
+def paper(salbench_data: Path) -> list[str]:
+    text = (salbench_data / "paper" / "salgan-2017.txt").read_text(encoding="utf-8")
     return [line.strip() for line in text.splitlines()]
 
 
