@@ -1,6 +1,7 @@
 """Write a model's maps into a folder, for a data set or for any images."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from salbench.scoring.fixated_pixels import no_fixations, read_fixations
 from salbench.scoring.preload import get_ready
 from salbench.scoring.runner import check_jobs
 from salbench.scoring.stimulus_score import ModelSource, Numbered, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, one_thread, run_chunks
+from salbench.scoring.workers import Chunk, Failure, Workers, find_workers, one_thread
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def predict(
     form: str = "png",
     blur_sigma: float | None = None,
     jobs: int = 1,
+    executor: str = "local",
+    scheduler: str | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Predicted:
@@ -58,7 +61,8 @@ def predict(
 
     Exactly one of `dataset` (with `split` and `data` as in `score`) and `images`, a folder of images. `form`: `png`
     and `png16` stretch a map's range, `npy` keeps every bit. Of a model that gives log densities, `npy` files hold
-    these, pictures the densities. A map that is there already is replaced. A stimulus that
+    these, pictures the densities. `jobs`, `executor`, `scheduler`: as in
+    `score`. A map that is there already is replaced. A stimulus that
     cannot be predicted is told in the result and costs no other. Raises UsageError and DataError as `score` does.
     """
     if (dataset is None) == (images is None):
@@ -73,6 +77,7 @@ def predict(
     if weights is not None and not weights.is_file():
         raise DataError(f"{weights}: no such file")
     listener = progress or Silent()
+    workers = find_workers(executor, scheduler, jobs, listener)
     if isinstance(model, str):
         source = ModelSource(name=model, checkpoint=weights, device=device)
     else:
@@ -80,7 +85,7 @@ def predict(
     _check_model(source.load(), with_fixations=images is None)
     stimuli = image_folder(Path(images)) if images is not None else _listed(dataset, data, split)
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
-    return _write_all(scorer, stimuli, Path(out), form, jobs, listener)
+    return _write_all(scorer, stimuli, Path(out), form, workers, listener)
 
 
 @dataclass
@@ -90,6 +95,11 @@ class PredictChunk:
     scorer: StimulusScorer
     out: Path
     form: str
+
+    @property
+    def results(self) -> Path:
+        """Where the maps go."""
+        return self.out
 
     def prepare(self) -> None:
         """Load the model."""
@@ -164,15 +174,16 @@ def _scorer(
 
 
 def _write_all(
-    scorer: StimulusScorer, stimuli: Sequence[Stimulus], out: Path, form: str, jobs: int, progress: Progress
+    scorer: StimulusScorer, stimuli: Sequence[Stimulus], out: Path, form: str, workers: Workers, progress: Progress
 ) -> Predicted:
     errors: dict[str, str] = {}
     out.mkdir(parents=True, exist_ok=True)
     progress.start("predicting", len(stimuli))
-    for chunk, failures in run_chunks(PredictChunk(scorer, out, form), numbered(stimuli), jobs):
-        for name, text in failures:
-            errors[name] = text
-            progress.note(f"stimulus {name}: {text}")
-        progress.advance(len(chunk))
+    with closing(workers.run(PredictChunk(scorer, out, form), numbered(stimuli))) as finished:
+        for chunk, failures in finished:
+            for name, text in failures:
+                errors[name] = text
+                progress.note(f"stimulus {name}: {text}")
+            progress.advance(len(chunk))
     progress.finish()
     return Predicted(out, len(stimuli) - len(errors), errors)

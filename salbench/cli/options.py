@@ -98,6 +98,30 @@ def run_options(jobs: bool = True, device: bool = True) -> Callable[[Command], C
     return _all(*options)
 
 
+def executor_options() -> Callable[[Command], Command]:
+    """`--executor` and `--scheduler`, for a command whose work a cluster can do; see `with_executor`."""
+    return _all(
+        click.option(
+            "--executor",
+            type=click.Choice(["local", "dask"]),
+            default="local",
+            show_default=True,
+            help="Who works: processes of this machine, or those of a Dask cluster.",
+        ),
+        click.option(
+            "--scheduler", metavar="ADDRESS", help="Scheduler of the Dask cluster, such as tcp://head-node:8786."
+        ),
+    )
+
+
+def with_executor(options: dict[str, Any]) -> dict[str, Any]:
+    """The options of a command, without the processes of this machine that nobody asked for beside a cluster's."""
+    source = click.get_current_context().get_parameter_source("jobs")
+    if options["executor"] == "local" or source is not click.core.ParameterSource.DEFAULT:
+        return options
+    return {**options, "jobs": 1}
+
+
 def _all(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
     def apply(command: Command) -> Command:
         for option in reversed(options):

@@ -5,7 +5,15 @@ from typing import Any
 
 import click
 
-from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_FOLDER, dataset_options, run_options
+from salbench.cli.options import (
+    ANY_PATH,
+    EXISTING_FILE,
+    EXISTING_FOLDER,
+    dataset_options,
+    executor_options,
+    run_options,
+    with_executor,
+)
 
 
 @click.command()
@@ -23,6 +31,7 @@ from salbench.cli.options import ANY_PATH, EXISTING_FILE, EXISTING_FOLDER, datas
     help="8-bit or 16-bit picture (each map stretched to its range), or the exact array.",
 )
 @run_options()
+@executor_options()
 @click.option("--out", "-o", type=ANY_PATH, required=True, help="Folder for the maps.")
 def predict(out: Path, **options: Any) -> int:
     """Write a model's saliency maps into a folder.
@@ -34,6 +43,7 @@ def predict(out: Path, **options: Any) -> int:
     """
     from salbench.scoring.preload import get_ready
 
+    options = with_executor(options)
     get_ready(options["jobs"])
     from salbench.cli.console import ConsoleProgress
     from salbench.prediction import predict as predict_maps

@@ -10,9 +10,11 @@ from salbench.cli.options import (
     EXISTING_FILE,
     EXISTING_PATH,
     dataset_options,
+    executor_options,
     ground_truth_options,
     metric_keys,
     run_options,
+    with_executor,
     with_ground_truth,
 )
 
@@ -38,6 +40,7 @@ from salbench.cli.options import (
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
 @ground_truth_options()
 @run_options()
+@executor_options()
 @click.option("--by", type=click.Choice(["category"]), help="Print the means of each category of the data set, too.")
 @click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")
 @click.option("--strict", is_flag=True, help="Stop at the first stimulus that cannot be scored.")
@@ -57,9 +60,11 @@ def score(metrics: str | None, by: str | None, out: Path | None, **options: Any)
       salbench score --dataset synthetic --model centre --metrics nss,cc --out runs/centre
       salbench score --dataset osie-eye --data ~/osie --model centre-prior-cv --maps metric-specific
       salbench score --dataset cat2000-train --data ~/cat2000 --model centre --by category
+      salbench score --dataset my-data --predictions my-maps --executor dask --scheduler tcp://head-node:8786
     """
     from salbench.scoring.preload import get_ready
 
+    options = with_executor(options)
     get_ready(options["jobs"])
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import group_lines, summary_lines

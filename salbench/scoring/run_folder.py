@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,16 +29,23 @@ if TYPE_CHECKING:
 FORMAT = 1
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
 
-MANIFEST_MEMBERS: Mapping[str, Collection[str]] = {
-    "model": ("key", "title"),
-    "dataset": ("key", "title", "split"),
-    "protocol": ("key", "label", "blur", "blur_sigma"),
-    "inputs": (),
-    "metrics": (),
-    "seed": (),
+NUMBER = int | float | None
+MANIFEST_MEMBERS: Mapping[str, Any] = {
+    "model": {"key": str, "title": str},
+    "dataset": {"key": str, "title": str, "split": str},
+    "protocol": {"key": str, "label": str, "blur": str, "blur_sigma": NUMBER},
+    "inputs": {},
+    "metrics": list,
+    "seed": int,
 }
-SUMMARY_MEMBERS: Mapping[str, Collection[str]] = {"n": (), "errors": (), "metrics": ()}
-"""What every finished run has, so that whoever opens one need not ask."""
+FIGURES: Mapping[str, Any] = {"mean": NUMBER, "ci_low": NUMBER, "ci_high": NUMBER, "n": int}
+SUMMARY_MEMBERS: Mapping[str, Any] = {"n": int, "errors": int, "metrics": {}}
+"""What every finished run has, with its types or members of its own, so that whoever opens one need not ask."""
+
+MOST_JSON = 64 << 20
+"""Bytes of a record; that of a run has some thousand."""
+MOST_ROWS = 10_000_000
+"""Of a run; a file of a few kilobytes can claim any number."""
 
 IDENTITY = ("format", "salbench", "model", "dataset", "protocol", "metrics", "seed", "save_maps", "inputs")
 
@@ -66,14 +73,18 @@ class Run:
         """
         import pandas as pd  # noqa: PLC0415 - heavy, and workers do without
 
+        file = self.path / SCORES
         try:
-            table = pd.read_parquet(self.path / SCORES)
+            import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+
+            if (count := pq.read_metadata(file).num_rows) > MOST_ROWS:
+                raise RunError(f"{file}: claims {count:,} rows; at most {MOST_ROWS:,} are read")
+            table = pd.read_parquet(file)
+        except RunError:
+            raise
         except Exception as error:  # a damaged file raises errors of many kinds
-            raise RunError(f"{self.path / SCORES}: cannot be read ({error}); score anew with --overwrite") from error
-        wanted = ["stimulus", *self.manifest["metrics"], "error"]
-        missing = [name for name in wanted if name not in table.columns]
-        if missing:
-            raise RunError(f"{self.path / SCORES}: has no column {missing[0]!r}; score anew with --overwrite")
+            raise RunError(f"{file}: cannot be read ({error}); score anew with --overwrite") from error
+        _check_columns(table, self.manifest["metrics"], file)
         return table
 
     def column(self, key: str) -> FloatArray:
@@ -180,7 +191,7 @@ class RunFolder:
         for shard in sorted(self.shards.glob("*.jsonl")):
             try:
                 rows = [Row(**json.loads(line)) for line in shard.read_text(encoding="utf-8").splitlines()]
-            except (ValueError, TypeError):
+            except (OSError, ValueError, TypeError, RecursionError):
                 continue  # damaged: its stimuli are scored again
             yield from rows
 
@@ -239,26 +250,59 @@ def open_run(path: PathLike) -> Run:
     _check_record(run.manifest, MANIFEST_MEMBERS, path / MANIFEST)
     _check_record(run.summary, SUMMARY_MEMBERS, path / SUMMARY)
     for key in run.manifest["metrics"]:
-        _check_record(run.summary["metrics"], {key: {"mean", "ci_low", "ci_high", "n"}}, path / SUMMARY)
+        if not isinstance(key, str):
+            raise RunError(f"{path / MANIFEST}: metrics has {_short(key)}; score anew with --overwrite")
+        _check_record(run.summary["metrics"], {key: FIGURES}, path / SUMMARY)
     return run
 
 
-def _check_record(record: Mapping[str, Any], members: Mapping[str, Collection[str]], file: Path) -> None:
-    """RunError unless a record has these members and those, where any are named, these of their own."""
-    for name, inner in members.items():
+def _check_record(record: Mapping[str, Any], members: Mapping[str, Any], file: Path, within: str = "") -> None:
+    """RunError unless a record has these members, of these types or with these members of their own."""
+    for name, wanted in members.items():
         if name not in record:
-            raise RunError(f"{file}: has no {name}; score anew with --overwrite")
-        value = record[name]
-        lacking = [one for one in inner if not isinstance(value, dict) or one not in value]
-        if lacking:
-            raise RunError(f"{file}: {name} has no {lacking[0]}; score anew with --overwrite")
+            raise RunError(f"{file}: {within + ' ' if within else ''}has no {name}; score anew with --overwrite")
+        value, inner = record[name], isinstance(wanted, Mapping)
+        if inner and wanted and not isinstance(value, dict):
+            value = {}  # told of by what it lacks
+        if not isinstance(value, dict if inner else wanted) or isinstance(value, bool) or not _finite(value):
+            raise RunError(f"{file}: {within and within + '.'}{name} is {_short(value)}; score anew with --overwrite")
+        if inner:
+            _check_record(value, wanted, file, name)
+
+
+def _finite(value: Any) -> bool:
+    """Whether a number, if it is one, is one that can be worked with."""
+    try:
+        return not isinstance(value, int | float) or math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _check_columns(table: "pd.DataFrame", keys: Sequence[str], file: Path) -> None:
+    """RunError unless a table has stimuli and errors as text, and numbers under these keys."""
+    from pandas.api.types import is_numeric_dtype, is_string_dtype  # noqa: PLC0415 - as above
+
+    for name in ["stimulus", *keys, "error"]:
+        if list(table.columns).count(name) != 1:
+            raise RunError(f"{file}: has no column {name!r}, or two; score anew with --overwrite")
+        column = table[name]
+        fits = is_numeric_dtype(column) if name in keys else is_string_dtype(column) and not column.hasnans
+        if not fits:
+            raise RunError(f"{file}: column {name!r} holds {column.dtype}; score anew with --overwrite")
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. RunError, naming the file, where it is not one."""
     try:
+        if path.stat().st_size > MOST_JSON:
+            raise RunError(f"{path}: has more than {MOST_JSON:,} bytes; no run's record has")
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, dict):
         raise RunError(f"{path}: holds no JSON object")

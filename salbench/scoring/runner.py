@@ -2,9 +2,10 @@
 
 import pickle
 import threading
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,10 @@ from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer, numbered
-from salbench.scoring.workers import Chunk, Failure, one_thread, run_chunks
+from salbench.scoring.workers import Chunk, Failure, Workers, find_workers, one_thread
+
+LISTING_PAUSES = (0, 1, 2, 4, 8, 16, 32)
+"""Seconds between looks at a folder that other machines wrote into: network file systems may list a file late."""
 
 
 def score(
@@ -51,6 +55,8 @@ def score(
     metrics: Sequence[str] | None = None,
     blur_sigma: float | None = None,
     jobs: int = 1,
+    executor: str = "local",
+    scheduler: str | None = None,
     seed: int = 0,
     device: str | None = None,
     save_maps: bool = False,
@@ -69,8 +75,10 @@ def score(
     whether all metrics get its density (`same`) or each the map that suits it (`metric-specific`). `metrics`: keys, by
     default all of the protocol.
     `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of
-    processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard. `out`: the run folder,
-    by default `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is continued.
+    processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard. `executor`: `local`,
+    or `dask` with the address of a `scheduler`, whose workers must see the data and the run folder under the same
+    names; the scores do not depend on it either. `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one
+    that holds the same run, interrupted, is continued.
     A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
@@ -78,6 +86,7 @@ def score(
     check_jobs(model, jobs)
     check_sigma(blur_sigma)
     get_ready(jobs)
+    workers = find_workers(executor, scheduler, jobs, listener)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device, log_density)
     rules = find_protocol(protocol)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
@@ -129,7 +138,7 @@ def score(
         maps=maps,
         prior=prior,
     )
-    _score_all(folder, scorer, stimuli, jobs=jobs, strict=strict, progress=listener)
+    _score_all(folder, scorer, stimuli, workers, strict=strict, progress=listener)
     table = _table(stimuli, keys, folder)
     return folder.finish(table, _summary(table, seed))
 
@@ -154,6 +163,11 @@ class ScoreChunk:
     scorer: StimulusScorer
     folder: RunFolder
     stop_at_error: bool
+
+    @property
+    def results(self) -> Path:
+        """Where the rows go."""
+        return self.folder.shards
 
     def prepare(self) -> None:
         """Load the model."""
@@ -275,24 +289,38 @@ def _score_all(
     folder: RunFolder,
     scorer: StimulusScorer,
     stimuli: Sequence[Stimulus],
+    workers: Workers,
     *,
-    jobs: int,
     strict: bool,
     progress: Progress,
 ) -> None:
     """Store the rows of all stimuli that an earlier, interrupted call left to do."""
-    if jobs > 1:
+    if workers.beside:
         threading.Thread(target=_import_for_the_end, daemon=True).start()
     stored = {row.stimulus for row in folder.rows()}
     todo = (one for one in numbered(stimuli) if one.stimulus.id not in stored)
     progress.start("scoring", len(stimuli), len(stored))
-    for chunk, failures in run_chunks(ScoreChunk(scorer, folder, stop_at_error=strict), todo, jobs):
-        for name, text in failures:
-            if strict:
-                raise RunError(f"stimulus {name}: {text}")
-            progress.note(f"stimulus {name}: {text}")
-        progress.advance(len(chunk))
+    with closing(workers.run(ScoreChunk(scorer, folder, stop_at_error=strict), todo)) as finished:
+        for chunk, failures in finished:
+            for name, text in failures:
+                if strict:
+                    raise RunError(f"stimulus {name}: {text}")
+                progress.note(f"stimulus {name}: {text}")
+            progress.advance(len(chunk))
+    if workers.elsewhere:
+        _see_all_rows(folder, len(stimuli))
     progress.finish()
+
+
+def _see_all_rows(folder: RunFolder, count: int) -> None:
+    """Wait until the rows that other machines wrote are listed here. RunError where they do not come."""
+    missing = count
+    for pause in LISTING_PAUSES:
+        time.sleep(pause)
+        missing = count - len({row.stimulus for row in folder.rows()})
+        if not missing:
+            return
+    raise RunError(f"{folder.shards}: {missing} rows that workers wrote are not there; run the same command again")
 
 
 def _table(stimuli: Sequence[Stimulus], keys: Sequence[str], folder: RunFolder) -> ScoreTable:

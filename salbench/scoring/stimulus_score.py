@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from salbench.arrays import BoolArray, FloatArray, IntArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.densities import CentrePriorFit, centre_prior
 from salbench.errors import DataError, SalbenchError, UsageError
-from salbench.image_files import write_map
+from salbench.image_files import MAX_PIXELS, write_map
 from salbench.metrics import METRICS, Truth
 from salbench.metrics.location import log2_density_at
 from salbench.metrics.prepared import PreparedMap, flat_statistics, named_statistics
@@ -163,7 +164,7 @@ class StimulusScorer:
             return self._scored(one)
         except SalbenchError as error:
             text = str(error)
-        except Exception as error:  # a plugin may raise anything
+        except (Exception, SystemExit) as error:  # a plugin may raise anything, or call sys.exit
             text = f"{type(error).__name__}: {error}"
         return Row(one.stimulus.id, dict.fromkeys(self.metrics, np.nan), error=text)
 
@@ -194,8 +195,8 @@ class StimulusScorer:
         if isinstance(model, RepeatedModel):
             raise DataError(f"{model.card.name} has no map of its own: it is scored viewer by viewer")
         if isinstance(model, ContextModel):
-            return model.predict_stimulus(self._shown(one.stimulus), self._context(one, fixations))
-        return model.predict(one.stimulus.image())
+            return _scorable(model.predict_stimulus(self._shown(one.stimulus), self._context(one, fixations)))
+        return _scorable(model.predict(one.stimulus.image()))
 
     def _shown(self, stimulus: Stimulus) -> Stimulus:
         """The stimulus as the model may see it: without what was recorded on it, unless its card asks for that."""
@@ -338,6 +339,14 @@ class StimulusScorer:
         return lambda key: generator(self.seed, *names, key)
 
 
+def _scorable(answer: Any) -> SaliencyMap:
+    """A plugin's answer, which may be anything. An array of a few bytes may repeat one number without end."""
+    if isinstance(answer, np.ndarray) and answer.size > MAX_PIXELS:
+        raise DataError(f"its map has shape {answer.shape}; at most {MAX_PIXELS:,} pixels are scored")
+    map_or_refused: SaliencyMap = answer  # what is no map is refused where it is prepared
+    return map_or_refused
+
+
 def _as_numbers(parameters: Mapping[str, float]) -> dict[str, float]:
     """Parameters as a run stores them. UsageError for one that is no finite number."""
     numbers = {str(name): float(value) for name, value in parameters.items()}
@@ -354,7 +363,7 @@ def _plugin_errors(name: str) -> Iterator[None]:
         yield
     except SalbenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise DataError(f"model {name!r} cannot be loaded ({type(error).__name__}: {error})") from error
 
 
