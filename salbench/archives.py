@@ -1,8 +1,10 @@
 """Archives unpacked as the hostile input that any file is: nothing lands outside, nothing is larger than announced."""
 
 import json
+import lzma
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -17,7 +19,22 @@ MOST_BYTES = 256 << 30
 MOST_TIMES = 1000
 """How many times its packed size a file may have; pictures have hardly more than one."""
 BLOCK = 1 << 20
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Those that Python unpacks no further than it is asked to, in little memory."""
 JUNK = frozenset({"__MACOSX", ".svn", ".DS_Store", "Thumbs.db"})
+DAMAGE = (
+    zipfile.BadZipFile,
+    EOFError,
+    IndexError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+)
+"""What Python's zipfile raises for a damaged archive, by the place of the damage; beside it OSError."""
 RECORDS = ".salbench"
 """Folder, in the data set's, of what says which archives were unpacked."""
 
@@ -75,8 +92,12 @@ def _extract(archive: Path, scratch: Path, progress: Progress) -> None:
             for member in members:
                 _extract_one(opened, member, scratch.joinpath(*_parts(member, archive)), archive)
                 progress.advance()
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+    except DAMAGE as error:
         raise DataError(f"{archive}: is damaged, or no zip archive ({error}); fetch it again") from error
+    except OSError as error:  # of places beyond the archive's end, names that clash or no disk takes, or a full disk
+        raise DataError(
+            f"{archive}: cannot be unpacked ({error}); make room where it lacks, or fetch it again"
+        ) from error
     finally:
         progress.finish()
 
@@ -100,6 +121,9 @@ def _check_sizes(members: Sequence[zipfile.ZipInfo], archive: Path, scratch: Pat
     if len(members) > MOST_FILES or total > MOST_BYTES or wild is not None:
         what = f"{wild.filename!r} of {wild.file_size:,} bytes" if wild is not None else f"{total:,} bytes"
         raise DataError(f"{archive}: would unpack to {what} in {len(members):,} files, which no data set does")
+    odd = next((one for one in members if one.compress_type not in METHODS), None)
+    if odd is not None:
+        raise DataError(f"{archive}: packs {odd.filename!r} by method {odd.compress_type}, which no data set does")
     scratch.mkdir(parents=True)
     free = shutil.disk_usage(scratch).free
     if total > free:

@@ -16,6 +16,7 @@ from salbench.metrics import METRICS
 from salbench.models import TrainedEpoch, epochs_factory
 from salbench.names import unknown_name
 from salbench.paths import PathLike
+from salbench.tables.to_csv import safe_text
 
 COLUMNS = 3
 """Panels in a line, as in the paper's Figure 3."""
@@ -107,12 +108,12 @@ def write_curve_table(path: Path, curves: Curves) -> None:
     keys = list(dict.fromkeys(key for epochs in curves.values() for epoch in epochs for key in epoch.metrics))
     with replacing(path) as scratch, scratch.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.writer(handle, lineterminator="\n")
-        writer.writerow(["training", "epoch", "phase", "generator_steps", *keys])
+        writer.writerow(["training", "epoch", "phase", "generator_steps", *map(safe_text, keys)])
         for name, epochs in curves.items():
             for epoch in epochs:
                 steps = "" if epoch.generator_steps is None else epoch.generator_steps
                 values = [_as_text(epoch.metrics.get(key, math.nan)) for key in keys]
-                writer.writerow([name, epoch.epoch, epoch.phase, steps, *values])
+                writer.writerow([safe_text(name), epoch.epoch, safe_text(epoch.phase), steps, *values])
 
 
 def _as_text(value: float) -> str:

@@ -24,7 +24,11 @@ from salbench.maps import is_flat, normalise_range, to_float
 MAX_PIXELS = 89_000_000
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp"})
 MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
+DECODERS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+"""Pillow's, whatever a file is called. It has dozens, and that of PostScript starts another program."""
 MAP_FORMATS = ("png", "png16", "npy")
+LARGEST_NUMBER = 16
+"""Bytes of NumPy's longest float."""
 COLOUR_NOISE = 3
 """How far the channels of a grey picture may differ, in 8-bit levels: JPEG's chroma rounding stays below."""
 
@@ -138,17 +142,25 @@ def natural_key(text: str) -> tuple[list[str | int], str]:
     return parts, text
 
 
+def _check_there(path: Path) -> None:
+    try:
+        there = path.is_file()
+    except OSError as error:  # a name, out of some data set's file, that no disk takes
+        raise DataError(f"{path}: cannot be looked for ({error.strerror})") from error
+    if not there:
+        raise DataError(f"{path}: no such file")
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Image.Image]:
     """The image behind a path. DataError where there is none, or as `_decoded`."""
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    _check_there(path)
     with _decoded(path, path) as image:
         yield image
 
 
 @contextmanager
-def _decoded(source: Path | io.BytesIO, path: Label, formats: tuple[str, ...] | None = None) -> Iterator[Image.Image]:
+def _decoded(source: Path | io.BytesIO, path: Label, formats: tuple[str, ...] = DECODERS) -> Iterator[Image.Image]:
     """The image in a file. Whatever a decoder raises on a damaged one becomes a DataError that names it."""
     try:
         with _bombs_refused(), Image.open(source, formats=formats) as image:
@@ -224,8 +236,7 @@ def _as_grey(image: Image.Image, path: Label) -> SaliencyMap:
 
 
 def _read_npy(path: Path) -> SaliencyMap:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    _check_there(path)
     try:
         # A memory map never allocates what a header claims; it fails where the file is shorter than that.
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -237,8 +248,7 @@ def _read_npy(path: Path) -> SaliencyMap:
 
 
 def _read_npz(path: Path) -> SaliencyMap:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
+    _check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
@@ -259,7 +269,9 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
     with archive.open(member) as file:
         version = np.lib.format.read_magic(file)
         read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, _ = read_header(file)
+        shape, _, dtype = read_header(file)
+    if dtype.itemsize > LARGEST_NUMBER:  # texts and records have any number of bytes
+        raise DataError(f"{path}: has type {dtype}; wanted: numbers")
     _check_pixels(int(np.prod(shape, dtype=object)), path)
 
 

@@ -58,7 +58,7 @@ def _is_entry(file: Path) -> bool:
     """Whether a file means to be an entry; a record of another kind may lie beside entries."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return True  # told of where it is read
     return isinstance(content, dict) and bool({"run", "summary"} & content.keys())
 

@@ -67,7 +67,7 @@ class RunFolder:
             return Saved()
         with readable(file):
             state = read_state(file)
-            identity = json.loads(state["identity"])
+            identity = {**json.loads(state["identity"])}
             history = [Epoch(**record) for record in json.loads(state["history"])]
             learner = state["learner"]
             begun = json.loads(state.get("begun", "null"))  # runs of before were saved between epochs alone

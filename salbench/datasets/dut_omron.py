@@ -46,5 +46,7 @@ def _stimulus(images: dict[str, Path], fixations: Path, name: str) -> Stimulus:
 def read_fixations(path: Path) -> Fixations:
     """The fixations of one image. DataError for a file that is not as published."""
     rows = points_of(variable(read_mat(path, "DUT-OMRON's fixations"), "s", path), 3, path, "the rows of s")
+    if not np.isfinite(rows[:, 2]).all():
+        raise DataError(f"{path}: has viewers that are no numbers; fetch it again")
     rows = rows[rows[:, 2] > 0]
     return Fixations(rows[:, 0], rows[:, 1], rows[:, 2].astype(np.int64).astype(str))

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from salbench.datasets.csv_table import read_table
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.image_stimulus import image_stimulus, refused_stimulus, sized_stimulus
-from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
+from salbench.datasets.stimulus import LONGEST_NAME, Fixations, LazyStimuli, Stimulus
 from salbench.errors import DataError
 from salbench.image_files import IMAGE_SUFFIXES, MAP_SUFFIXES, files_by_stem, image_size
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ONLY_SPLIT = "all"
+MOST_FACTS = 1 << 20
+"""Bytes of a dataset.toml."""
 LAYOUT_HELP = "wanted: images/NAME.jpg|png and fixations/NAME.csv with the header x,y (see `salbench data make-folder`)"
 
 
@@ -65,13 +67,19 @@ def read_fixations(path: Path) -> Fixations:
     x, y = (_numbers(table, column, path) for column in ("x", "y"))
     if "viewer" not in table.columns:
         return Fixations.of_one_viewer(x, y)
-    return Fixations(x, y, table["viewer"].fillna("").to_numpy(dtype=str))
+    viewers = table["viewer"].fillna("")
+    if viewers.str.len().max() > LONGEST_NAME:
+        raise DataError(f"{path}: has a viewer whose name is longer than {LONGEST_NAME} letters")
+    return Fixations(x, y, viewers.to_numpy(dtype=str))
 
 
 def _numbers(table: "pd.DataFrame", column: str, path: Path) -> Any:
     import pandas as pd  # noqa: PLC0415 - heavy, and data sets of other kinds do without
 
-    numbers = pd.to_numeric(table[column], errors="coerce")
+    try:
+        numbers = pd.to_numeric(table[column], errors="coerce")
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise DataError(f"{path}: {column} has a number that is too large ({error})") from error
     wrong = numbers.isna() & table[column].notna()
     if wrong.any():
         line = int(wrong.to_numpy().argmax())
@@ -138,6 +146,8 @@ def _facts(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
+        if path.stat().st_size > MOST_FACTS:
+            raise DataError(f"{path}: has more than {MOST_FACTS:,} bytes; wanted: a few facts")
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read as TOML ({error})") from error

@@ -30,7 +30,7 @@ class FixationRules:
     def __post_init__(self) -> None:
         for what, value, choices in (("first", self.first, First), ("outside", self.outside, Outside)):
             if value not in get_args(choices):
-                raise UsageError(unknown_name(f"rule for {what}", value, get_args(choices)))
+                raise UsageError(unknown_name(f"rule for {what}", str(value), get_args(choices)))
         if self.viewers is not None and not self.viewers:
             raise UsageError("no viewer is left; name those that count, or none for all")
 
@@ -61,9 +61,11 @@ class FixationRules:
         return {"viewers": viewers, "first_fixation": self.first, "outside": self.outside}
 
     @classmethod
-    def recorded(cls, record: dict[str, Any]) -> "FixationRules":
+    def recorded(cls, record: Any) -> "FixationRules":
         """The rules of a manifest. UsageError where it holds none that there are."""
-        viewers = record.get("viewers", "all")
+        viewers = record.get("viewers", "all") if isinstance(record, dict) else None
+        if viewers != "all" and not isinstance(viewers, list):
+            raise UsageError(f"the run tells of rules for fixations that there are not: {str(record)[:80]}")
         return cls(
             None if viewers == "all" else tuple(str(one) for one in viewers),
             record.get("first_fixation", "kept"),

@@ -90,7 +90,10 @@ def _read_table(path: Path, rename: Mapping[str, str], one_based: bool) -> pd.Da
 
 
 def _coordinates(texts: "pd.Series[str]", path: Path) -> "pd.Series[float]":
-    numbers = pd.to_numeric(texts, errors="coerce")
+    try:
+        numbers = pd.to_numeric(texts, errors="coerce")
+    except OverflowError as error:  # a whole number of hundreds of digits
+        raise DataError(f"{path}: {texts.name} has a number that is too large ({error})") from error
     wrong = numbers.isna() | np.isinf(numbers)
     if wrong.any():
         line = int(wrong.to_numpy().argmax())

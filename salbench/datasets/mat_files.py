@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import scipy
 
+from salbench.datasets.mat_structure import check_structure
 from salbench.errors import DataError
 
 MAX_BYTES = 1 << 30
@@ -15,12 +16,13 @@ MAX_BYTES = 1 << 30
 def read_mat(path: Path, what: str) -> dict[str, Any]:
     """The variables of a MATLAB file of version 4 to 7, by name. `what`: what the file should hold, for messages.
 
-    DataError, naming the file, where it is missing, too large, damaged or of version 7.3 (HDF5).
+    DataError, naming the file, where it is missing, too large, packed or not, damaged or of version 7.3 (HDF5).
     """
     try:
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise DataError(f"{path}: {size:,} bytes; at most {MAX_BYTES:,} are read")
+        check_structure(path)
         content = scipy.io.loadmat(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; wanted: {what}") from None

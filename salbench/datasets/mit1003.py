@@ -99,6 +99,8 @@ def _of_viewer(path: Path, viewer: str) -> Fixations:
     except (KeyError, IndexError, TypeError, ValueError) as error:
         raise DataError(f"{path}: has no DATA.eyeData; fetch it again") from error
     samples = points_of(trace, 2, path, "the samples of eyeData")
+    if np.isinf(samples).any():
+        raise DataError(f"{path}: has samples at infinity; fetch it again")
     found = find_fixations(samples[:, 0], samples[:, 1])
     # 1.5: from MATLAB's pixel, counted from 1 and cut off, to the middle of pixel 0, rounded.
     xs, ys = ([getattr(one, axis) - 1.5 for one in found] for axis in ("x", "y"))

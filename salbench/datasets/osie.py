@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy
 
 from salbench.array_cache import open_cache
 from salbench.arrays import FloatArray, IntArray
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.image_stimulus import image_stimulus
+from salbench.datasets.mat_files import read_mat
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.errors import DataError
 
@@ -86,9 +86,11 @@ def _eye_record(rows: FloatArray) -> Fixations:
 def _parsed_eye_fixations(path: Path) -> FloatArray:
     """(n, 4): image number, viewer, x and y, 0-based, of every fixation."""
     try:
-        records = scipy.io.loadmat(path)["fixations"].ravel()
+        records = read_mat(path, "OSIE's eye fixations")["fixations"].ravel()
         return np.concatenate([_rows_of(record[0, 0]) for record in records])
-    except Exception as error:
+    except DataError:
+        raise
+    except Exception as error:  # what was not published may be nested in any other way
         raise DataError(f"{path}: cannot be read as OSIE's eye fixations ({error}); fetch it again") from error
 
 
@@ -99,16 +101,16 @@ def read_mouse_samples(path: Path) -> Fixations:
     DataError where the file is not as published.
     """
     try:
-        record = scipy.io.loadmat(path)["fixations"][0, 0]
+        record = read_mat(path, "OSIE's mouse samples")["fixations"][0, 0]
         participant = record["subj"].ravel()
         position = record["coord"].astype(np.float64) - 1
         in_order = np.lexsort((record["order"].ravel(), participant))
         participant, position = participant[in_order], position[in_order]
         kept = np.concatenate([np.zeros(0, dtype=np.int64), *(_moved(position, rows) for rows in _runs(participant))])
         return Fixations(position[kept, 1], position[kept, 0], participant[kept].astype(str))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file") from error
-    except Exception as error:
+    except DataError:
+        raise
+    except Exception as error:  # as above
         raise DataError(f"{path}: cannot be read as OSIE's mouse samples ({error}); fetch it again") from error
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from salbench.arrays import FloatArray
 from salbench.datasets.dataset import Dataset
+from salbench.datasets.hdf5_files import checked_array, own_array, survives
 from salbench.datasets.image_stimulus import image_stimulus
 from salbench.datasets.splits import ALL, eye_tracking_splits
 from salbench.datasets.stimulus import Fixations, Stimulus
@@ -53,11 +54,16 @@ def read_fixations(path: Path, place: int) -> Fixations:
 def _read(path: Path, modified: int) -> list[FloatArray]:
     """(3, n) y, x, viewer of every image, from 1."""
     del modified  # part of the cache's key: a file that changed is read again
+    survives(_parsed, path)
+    return _parsed(path)
+
+
+def _parsed(path: Path) -> list[FloatArray]:
     import h5py  # noqa: PLC0415 - heavy, and for this data set alone
 
     try:
         with h5py.File(path, "r") as file:
-            cells = file["fixCell"]
+            cells = own_array(file, "fixCell", path)
             if cells.shape != (1, len(NAMES)):
                 raise DataError(f"{path}: fixCell has shape {cells.shape}; wanted: (1, {len(NAMES)})")
             return [_rows(file[cells[0, place]], path) for place in range(len(NAMES))]
@@ -67,7 +73,11 @@ def _read(path: Path, modified: int) -> list[FloatArray]:
         raise DataError(f"{path}: cannot be read as PASCAL-S's fixations ({error}); fetch it again") from error
 
 
-def _rows(values: Any, path: Path) -> FloatArray:
+def _rows(found: Any, path: Path) -> FloatArray:
+    values = checked_array(found, "a cell", path)
     if values.ndim != 2 or values.shape[0] != 3 or values.shape[1] > MOST:
         raise DataError(f"{path}: a cell has shape {values.shape}; wanted: (3, n) y, x and viewer")
-    return np.asarray(values[:], dtype=np.float64)
+    rows = np.asarray(values[:], dtype=np.float64)
+    if not np.isfinite(rows[2]).all():
+        raise DataError(f"{path}: has viewers that are no numbers; fetch it again")
+    return rows

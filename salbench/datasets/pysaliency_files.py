@@ -23,8 +23,9 @@ import numpy.typing as npt
 
 from salbench.arrays import BoolArray, FloatArray, IntArray, RGBImage
 from salbench.datasets.dataset import Dataset
+from salbench.datasets.hdf5_files import own_array, survives
 from salbench.datasets.image_stimulus import sized_stimulus
-from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
+from salbench.datasets.stimulus import LONGEST_NAME, Fixations, LazyStimuli, Stimulus
 from salbench.errors import DataError
 from salbench.image_files import MAX_PIXELS
 
@@ -46,8 +47,10 @@ def open_pysaliency(folder: Path) -> Dataset:
 
     DataError, naming the file, where one is damaged or holds something else.
     """
+    survives(_listing, folder / STIMULI)
+    survives(_recorded, folder / FIXATIONS)
     listing = _listing(folder / STIMULI)
-    recorded = _recorded(folder / FIXATIONS, len(listing.names))
+    recorded = _in_order(_recorded(folder / FIXATIONS), len(listing.names), folder / FIXATIONS)
     name = folder.resolve().name
     return Dataset(name, name, {"all": partial(_stimuli, listing, recorded)}, "all")
 
@@ -89,7 +92,7 @@ def _given(fixations: Fixations) -> Fixations:
 
 def _read_array(path: Path, name: str) -> RGBImage:
     with _opened(path) as file:
-        member = _member(file, name, path)
+        member = own_array(file, name, path)
         if member.dtype != np.uint8:
             raise DataError(f"{path}: image {name} has type {member.dtype}; wanted: uint8")
         values = np.asarray(member[()])
@@ -102,19 +105,21 @@ def _listing(path: Path) -> _Listing:
     with _opened(path) as file:
         kind, count = _kind(file, path), _count(file, path)
         if kind == "Stimuli":
+            if count > len(file):
+                raise DataError(f"{path}: {count:,} stimuli, but {len(file):,} arrays")
             names = tuple(str(number) for number in range(count))
-            sizes = tuple(_size(_member(file, name, path).shape, path, name) for name in names)
+            sizes = tuple(_size(own_array(file, name, path).shape, path, name) for name in names)
             return _Listing(path, names, sizes, None)
         if kind != "FileStimuli":
             raise DataError(f"{path}: holds {kind}; wanted: Stimuli or FileStimuli")
         named = [_text(one) for one in _vector(file, "filenames", path)]
         shapes = _vector(file, "shapes", path)
         root = Path() if _text(file.attrs.get("version")) == "1.0" else path.parent
-    if not len(named) == len(shapes) == count:
-        raise DataError(f"{path}: {count} stimuli, but {len(named)} file names and {len(shapes)} shapes")
-    files = tuple(Path(os.path.normpath((root / name).absolute())) for name in named)
-    sizes = tuple(_size(shape, path, name) for shape, name in zip(shapes, named, strict=True))
-    return _Listing(path, _names(files, path), sizes, files)
+        if not len(named) == len(shapes) == count:
+            raise DataError(f"{path}: {count} stimuli, but {len(named)} file names and {len(shapes)} shapes")
+        files = tuple(Path(os.path.normpath((root / name).absolute())) for name in named)
+        sizes = tuple(_size(shape, path, name) for shape, name in zip(shapes, named, strict=True))
+        return _Listing(path, _names(files, path), sizes, files)
 
 
 def _names(files: Sequence[Path], path: Path) -> tuple[str, ...]:
@@ -126,7 +131,8 @@ def _names(files: Sequence[Path], path: Path) -> tuple[str, ...]:
     return names
 
 
-def _recorded(path: Path, count: int) -> _Recorded:
+def _recorded(path: Path) -> tuple[FloatArray, Fixations]:
+    """Of every fixation the stimulus's place, and where it fell."""
     with _opened(path) as file:
         kind = _kind(file, path)
         if kind == "Fixations":
@@ -146,21 +152,29 @@ def _recorded(path: Path, count: int) -> _Recorded:
             raise DataError(f"{path}: holds {kind}; wanted: Fixations or FixationTrains")
     if not len(x) == len(y) == len(places) == len(viewers):
         raise DataError(f"{path}: x, y, n and subjects differ in length")
+    return places, Fixations(x - 0.5, y - 0.5, viewers)
+
+
+def _in_order(recorded: tuple[FloatArray, Fixations], count: int, path: Path) -> _Recorded:
+    places, every = recorded
     if len(places) and not (places.min() >= 0 and places.max() < count):
         raise DataError(f"{path}: names stimulus {places.max():g}, but there are {count}")
     order = np.argsort(places, kind="stable")
     ends = np.concatenate([[0], np.cumsum(np.bincount(places.astype(np.int64), minlength=count))])
-    return _Recorded(Fixations(x[order] - 0.5, y[order] - 0.5, viewers[order]), ends.astype(np.int64))
+    return _Recorded(every.select(order), ends.astype(np.int64))
 
 
 def _subjects(file: "h5py.File", name: str, path: Path, count: int) -> npt.NDArray[np.str_]:
     if name not in file:
         return np.full(count, "1")
-    return np.array([_text(one) if isinstance(one, bytes | str) else f"{one:g}" for one in _vector(file, name, path)])
+    names = [_text(one) if isinstance(one, bytes | str) else f"{one:g}" for one in _vector(file, name, path)]
+    if max(map(len, names), default=0) > LONGEST_NAME:
+        raise DataError(f"{path}: has a subject whose name is longer than {LONGEST_NAME} letters")
+    return np.array(names, dtype=str)
 
 
 def _numbers(file: "h5py.File", name: str, path: Path, dimensions: int) -> FloatArray:
-    member = _member(file, name, path)
+    member = own_array(file, name, path)
     if member.ndim != dimensions or member.dtype.kind not in "iuf":
         raise DataError(f"{path}: {name} has shape {member.shape} and type {member.dtype}; wanted: numbers")
     if member.size > MOST_NUMBERS:
@@ -169,21 +183,10 @@ def _numbers(file: "h5py.File", name: str, path: Path, dimensions: int) -> Float
 
 
 def _vector(file: "h5py.File", name: str, path: Path) -> npt.NDArray[Any]:
-    member = _member(file, name, path)
+    member = own_array(file, name, path)
     if member.ndim != 1 or member.size > MOST_NUMBERS:
         raise DataError(f"{path}: {name} has shape {member.shape}; wanted: a list")
     return np.asarray(member[()])
-
-
-def _member(file: "h5py.File", name: str, path: Path) -> "h5py.Dataset":
-    import h5py  # noqa: PLC0415 - heavy, and for such files alone
-
-    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise DataError(f"{path}: has no {name} of its own; store it again with pysaliency's to_hdf5")
-    member = file[name]
-    if not isinstance(member, h5py.Dataset) or member.is_virtual or member.external:
-        raise DataError(f"{path}: {name} is no array of this file's own")
-    return member
 
 
 def _size(shape: Any, path: Path, name: str) -> tuple[int, int]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.image_stimulus import image_stimulus, refused_stimulus
-from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.datasets.stimulus import LONGEST_NAME, Fixations, Stimulus
 from salbench.errors import DataError
 
 CITATION = "Jiang, Huang, Duan and Zhao: SALICON: Saliency in context. CVPR 2015."
@@ -27,6 +27,8 @@ GROUND_TRUTH = "the challenge's mouse positions, workers told apart, repeats kep
 SPLITS = ("train", "val")
 WANTED = "wanted: fixations_train2014*.json or fixations_val2014*.json, a JSON object with images and annotations"
 MAX_BYTES = 4 << 30
+LONGEST_FILE_NAME = 255
+"""Bytes, as file systems have it."""
 LARGEST_POSITION = 32767
 """Positions are kept in 16 bits: all workers' positions on 10,000 images have to fit into memory."""
 
@@ -166,7 +168,10 @@ def _file_record(annotation: Any, records: Mapping[int, list[Record]], place: st
         raise DataError(
             f"{annotation.place}: worker_id is {str(annotation.worker_id)[:40]!r}; wanted: a number or text"
         )
-    records[annotation.image_id].append(Record(str(annotation.worker_id), annotation.positions))
+    worker = str(annotation.worker_id)
+    if len(worker) > LONGEST_NAME:
+        raise DataError(f"{annotation.place}: worker_id has {len(worker):,} letters; wanted: at most {LONGEST_NAME}")
+    records[annotation.image_id].append(Record(worker, annotation.positions))
 
 
 def _image_entry(entry: Any, place: str) -> ImageEntry:
@@ -189,6 +194,8 @@ def _is_whole(value: Any) -> bool:
 
 def _is_plain_name(name: str) -> bool:
     """Whether a name can only mean a file in the images' folder, on any system."""
+    if len(name.encode("utf-8", "replace")) > LONGEST_FILE_NAME:
+        return False
     return name.isprintable() and not name.startswith(".") and not set(name) & set('/\\:*?"<>|') and name != ""
 
 

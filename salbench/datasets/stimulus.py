@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from salbench.arrays import BoolArray, FloatArray, IntArray, RGBImage, SaliencyMap
+from salbench.errors import DataError
+
+LONGEST_NAME = 200
+"""Letters of a viewer's name: arrays give each fixation as much room as the longest name takes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +119,11 @@ class Stimulus:
     map_file: Path | None = None
     category: str = ""
 
+    def __post_init__(self) -> None:
+        """DataError for an id that is no path below a folder: maps and pictures are written under it."""
+        if (":" in self.id or ".." in self.id or self.id[:1] in ("/", "\\")) and _leaves_its_folder(self.id):
+            raise DataError(f"stimulus {self.id!r}: its name would lead out of a folder; rename it")
+
     def image(self) -> RGBImage:
         """The image: (height, width, 3) uint8, RGB."""
         return self.image_source()
@@ -132,6 +141,11 @@ class Stimulus:
     def fixation_map(self) -> BoolArray:
         """(height, width) bool, True where at least one fixation fell."""
         return self.fixations().as_map(self.size)
+
+
+def _leaves_its_folder(name: str) -> bool:
+    path = Path(name)
+    return bool(path.anchor) or ".." in path.parts
 
 
 class LazyStimuli(Sequence[Stimulus]):

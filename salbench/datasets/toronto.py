@@ -8,6 +8,7 @@ The positions of single viewers that lie beside these are in no pixels of the im
 
 from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,4 +55,11 @@ def _read(path: Path, modified: int) -> list[IntArray]:
     cells = np.asarray(variable(read_mat(path, "Toronto's fixations"), "white", path)).ravel()
     if cells.dtype != object or len(cells) != len(NAMES):
         raise DataError(f"{path}: white has {len(cells)} cells; wanted: a map for each of {len(NAMES)} images")
-    return [np.argwhere(np.asarray(cell)) for cell in cells]
+    return [np.argwhere(_fixated(cell, path)) for cell in cells]
+
+
+def _fixated(cell: Any, path: Path) -> "np.ndarray[Any, np.dtype[Any]]":
+    values = np.asarray(cell)
+    if values.ndim != 2 or values.dtype.kind not in "buif":
+        raise DataError(f"{path}: a cell of white has shape {values.shape}; wanted: a map of zeros and ones")
+    return values

@@ -5,6 +5,7 @@ Brackets and marks are columns of their own. Where a table prints intervals, eve
 
 import csv
 import io
+import itertools
 from collections.abc import Iterator
 
 from salbench.tables.structure import Cell, Column, Row, Section, Table
@@ -12,6 +13,7 @@ from salbench.tables.style import Style
 
 _LEADING = ("section", "source", "dataset", "split", "protocol", "key", "model", "flags", "bracketed", "n", "errors")
 # A spreadsheet takes a cell that begins with one of these for a formula, even behind white space.
+_BREAKS = ("\t", "\r", "\n")
 _FORMULA_STARTS = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -29,8 +31,12 @@ def to_csv(table: Table, _: Style) -> str:
 
 
 def safe_text(text: str) -> str:
-    """Text that no spreadsheet takes for a formula: a leading apostrophe where it would."""
-    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
+    """Text that no spreadsheet takes for a formula: a leading apostrophe where it would.
+
+    Some drop what cannot be printed, so what stands behind it counts, and a leading tab or line break itself.
+    """
+    printed = "".join(itertools.dropwhile(lambda c: c.isspace() or not c.isprintable(), text))
+    return f"'{text}" if printed.startswith(_FORMULA_STARTS) or text[:1] in _BREAKS else text
 
 
 def _headings(table: Table) -> Iterator[str]:
