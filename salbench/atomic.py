@@ -3,11 +3,14 @@
 import glob
 import json
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+_SCRATCH = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
 
 @contextmanager
@@ -16,6 +19,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     The data reaches the disk before the name does, so that a crash leaves the old file or the new one; not `durable`:
     the file is whole for every process, but may be damaged after a crash of the machine, which its reader must notice.
+    An OSError that names no file, as that of a full disk, gets the name of `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
@@ -25,6 +29,10 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
         if durable:
             _flush(scratch)
         scratch.replace(path)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
     finally:
         scratch.unlink(missing_ok=True)
 
@@ -33,6 +41,13 @@ def remove_scratch(path: Path) -> None:
     """Remove what a killed `replacing(path)` left in the folder."""
     for leftover in path.parent.glob(f".{glob.escape(path.name)}.????????.tmp"):
         leftover.unlink(missing_ok=True)
+
+
+def scratch_below(folder: Path, suffix: str = "") -> Iterator[Path]:
+    """What killed writes of files whose names end with `suffix` left in a folder and those below it."""
+    for leftover in folder.rglob(f".*{glob.escape(suffix)}.????????.tmp"):
+        if _SCRATCH.fullmatch(leftover.name) and leftover.is_file():
+            yield leftover
 
 
 def write_text(path: Path, text: str, *, durable: bool = True) -> None:

@@ -1,5 +1,9 @@
 """Errors that a user can cause and mend. The command line prints their text, never a traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 
 class SalbenchError(Exception):
     """Base of every error that salbench raises on purpose; `exit_code` is what the command line ends with."""
@@ -27,3 +31,19 @@ class DataError(SalbenchError):
 
 class RunError(SalbenchError):
     """A run folder that cannot be used: of another plan, incomplete, or damaged."""
+
+
+class WriteError(RunError):
+    """A file of a run that cannot be written: the disk is full, or read-only."""
+
+
+@contextmanager
+def going_on(file: Path) -> Iterator[None]:
+    """WriteError, with the mend, for what the system raises while a file is written of a run that can be continued."""
+    try:
+        yield
+    except OSError as error:
+        raise WriteError(
+            f"{file} cannot be written ({error.strerror or error}); what was finished is kept: make room, or let it be "
+            "written, and run the same command again"
+        ) from error

@@ -10,13 +10,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from salbench.atomic import write_json
+from salbench.atomic import remove_scratch, write_json
 from salbench.digests import digest_file
 from salbench.errors import RunError
+from salbench.locks import held
 from salbench.scoring.run_folder import MANIFEST, SCORES, Run, identity, read_json
 from salbench.scoring.statistics import summarise
 
 FORMAT = 1
+PATIENCE = 10.0
+"""Seconds that an entry waits for others to be written."""
 AGREEMENT = 1e-9
 """How far a stored figure may lie from that of the stored rows, relative to it: processors round differently."""
 
@@ -30,14 +33,17 @@ def entry_of(run: Run) -> dict[str, Any]:
 def add(run: Run, board: Path, name: str | None = None) -> Path:
     """Write a run's entry into a folder, as `NAME.json`, by default under the name of the run's folder.
 
-    RunError, beside what `entry_of` raises, where the name is that of another run's entry.
+    RunError, beside what `entry_of` raises, where the name is that of another run's entry, or where another process
+    writes into the folder for too long.
     """
-    file = board / f"{name or run.path.resolve().name}.json"
-    if file.exists():
-        there = read_json(file).get("run")
-        if not isinstance(there, dict) or identity(there) != identity(run.manifest):
-            raise RunError(f"{file} is the entry of another run; name this one with --name")
-    write_json(file, entry_of(run))
+    file, entry = board / f"{name or run.path.resolve().name}.json", entry_of(run)
+    with held(board, patience=PATIENCE):
+        remove_scratch(file)
+        if file.exists():
+            there = read_json(file).get("run")
+            if not isinstance(there, dict) or identity(there) != identity(run.manifest):
+                raise RunError(f"{file} is the entry of another run; name this one with --name")
+        write_json(file, entry)
     return file
 
 

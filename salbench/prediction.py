@@ -9,12 +9,14 @@ import numpy as np
 
 from salbench.array_cache import open_cache
 from salbench.arrays import SaliencyMap
+from salbench.atomic import scratch_below
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.folder import image_folder
 from salbench.datasets.registry import open_dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, SalbenchError, UsageError
 from salbench.image_files import MAP_FORMATS, map_suffix, write_map
+from salbench.locks import held
 from salbench.maps import check_sigma, resize_to
 from salbench.metrics.inputs import as_map
 from salbench.metrics.likelihood import as_log_density
@@ -63,7 +65,8 @@ def predict(
     and `png16` stretch a map's range, `npy` keeps every bit. Of a model that gives log densities, `npy` files hold
     these, pictures the densities. `jobs`, `executor`, `scheduler`: as in
     `score`. A map that is there already is replaced. A stimulus that
-    cannot be predicted is told in the result and costs no other. Raises UsageError and DataError as `score` does.
+    cannot be predicted is told in the result and costs no other. Raises UsageError and DataError as `score` does, and
+    RunError where another process writes into the folder.
     """
     if (dataset is None) == (images is None):
         raise UsageError("name either a data set or a folder of images")
@@ -108,6 +111,10 @@ class PredictChunk:
     def __call__(self, chunk: Chunk) -> list[Failure]:
         """The stimuli that could not be predicted."""
         return [(one.stimulus.id, text) for one in chunk if (text := self._written(one))]
+
+    def give_up(self, one: Numbered, reason: str) -> list[Failure]:
+        """A stimulus whose worker processes died."""
+        return [(one.stimulus.id, reason)]
 
     def _written(self, one: Numbered) -> str:
         stimulus = one.stimulus
@@ -177,9 +184,10 @@ def _write_all(
     scorer: StimulusScorer, stimuli: Sequence[Stimulus], out: Path, form: str, workers: Workers, progress: Progress
 ) -> Predicted:
     errors: dict[str, str] = {}
-    out.mkdir(parents=True, exist_ok=True)
     progress.start("predicting", len(stimuli))
-    with closing(workers.run(PredictChunk(scorer, out, form), numbered(stimuli))) as finished:
+    with held(out), closing(workers.run(PredictChunk(scorer, out, form), numbered(stimuli))) as finished:
+        for leftover in list(scratch_below(out, map_suffix(form))):
+            leftover.unlink(missing_ok=True)  # of a process that was killed
         for chunk, failures in finished:
             for name, text in failures:
                 errors[name] = text

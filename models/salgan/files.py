@@ -5,13 +5,10 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO
 
+from salbench import locks
 from salbench.atomic import replacing
 from salbench.errors import RunError
-
-LOCK = ".lock"
-"""Held by the process that trains into a folder; the file itself stays, and means nothing."""
 
 
 def prepare_folder(folder: Path, scratch: re.Pattern[str]) -> None:
@@ -29,28 +26,12 @@ def prepare_folder(folder: Path, scratch: re.Pattern[str]) -> None:
 def held(folder: Path) -> Iterator[None]:
     """A folder, made where it is not there, that no other process trains into within the block.
 
-    RunError at once where one does. Killed processes hold nothing; where the system has no such locks, all go without.
+    RunError where one does. Killed processes hold nothing; where the system has no such locks, all go without.
     """
     with ExitStack() as stack:
         with made_ready(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((folder / LOCK).open("ab"))
-        lock(file, folder)
+            stack.enter_context(locks.held(folder, "trains in"))
         yield
-
-
-def lock(file: IO[bytes], folder: Path) -> None:
-    """Lock an open file of a folder until it is closed. RunError where another one has it."""
-    try:
-        import fcntl  # noqa: PLC0415 - Windows has none
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RunError(f"another process trains in {folder}; wait for its end, or train into another folder") from error
-    except OSError:  # a file system without locks
-        return
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The command line: parse, call one library function, print. Errors become one line and an exit code."""
 
+import errno
 import signal
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ import click
 from salbench.cli.commands import cli
 from salbench.errors import SalbenchError
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except MemoryError:
         return _fail("out of memory; try fewer --jobs", 1)
     except OSError as error:
-        return _fail(str(error), 1)
+        mend = "; make room, or name another folder, and run the same command again"
+        return _fail(f"{error}{mend if error.errno in UNWRITABLE else ''}", 1)
     return result if isinstance(result, int) else 0
 
 

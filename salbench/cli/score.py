@@ -40,6 +40,12 @@ from salbench.cli.options import (
 @click.option("--metrics", metavar="LIST", help="Metric keys, separated by commas.  [default: all of the protocol]")
 @ground_truth_options()
 @run_options()
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Give a stimulus up whose model and metrics take longer; it costs no other.  [default: never]",
+)
 @executor_options()
 @click.option("--by", type=click.Choice(["category"]), help="Print the means of each category of the data set, too.")
 @click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")
@@ -51,7 +57,8 @@ def score(metrics: str | None, by: str | None, out: Path | None, **options: Any)
 
     Prints each metric's mean over the stimuli with its 95 % bootstrap interval, and writes a run folder that
     `salbench table` reads. An interrupted run goes on with the same command.
-    Exit code 1: some stimuli could not be scored (their rows tell why).
+    Exit code 1: some stimuli could not be scored (their rows tell why). Those that took longer than --timeout, or
+    whose worker died, are tried again by the same command.
 
     \b
     Examples:
@@ -60,12 +67,13 @@ def score(metrics: str | None, by: str | None, out: Path | None, **options: Any)
       salbench score --dataset synthetic --model centre --metrics nss,cc --out runs/centre
       salbench score --dataset osie-eye --data ~/osie --model centre-prior-cv --maps metric-specific
       salbench score --dataset cat2000-train --data ~/cat2000 --model centre --by category
+      salbench score --dataset my-data --model my-model --timeout 60
       salbench score --dataset my-data --predictions my-maps --executor dask --scheduler tcp://head-node:8786
     """
     from salbench.scoring.preload import get_ready
 
     options = with_executor(options)
-    get_ready(options["jobs"])
+    get_ready(options["jobs"], apart=options["timeout"] is not None)
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import group_lines, summary_lines
     from salbench.scoring.runner import score as score_model

@@ -16,10 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from salbench.atomic import replacing
+from salbench.atomic import remove_scratch, replacing
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Fixations, LazyStimuli, Stimulus
 from salbench.errors import DataError
+from salbench.locks import held
 from salbench.progress import Progress, Silent
 
 FORMAT = 2
@@ -37,8 +38,16 @@ class Prepared:
 def prepare(dataset: Dataset, root: Path, progress: Progress | None = None) -> tuple[Path, int, list[str]]:
     """Decode every recording of a data set into its prepared file; the path, how many fixations, and what was lost.
 
-    A recording that cannot be read is not in the file: it is read, and fails, as without one.
+    A recording that cannot be read is not in the file: it is read, and fails, as without one. RunError where another
+    process prepares the data set.
     """
+    path = _path(root, dataset.key)
+    with held(path.parent, "prepares data in"):
+        remove_scratch(path)
+        return (path, *_write(dataset, root, path, progress))
+
+
+def _write(dataset: Dataset, root: Path, path: Path, progress: Progress | None) -> tuple[int, list[str]]:
     import pyarrow as pa  # noqa: PLC0415 - heavy, and for this alone
 
     listener = progress or Silent()
@@ -57,11 +66,10 @@ def prepare(dataset: Dataset, root: Path, progress: Progress | None = None) -> t
         {"x": every.x, "y": every.y, "viewer": pa.array(every.viewer.astype(str).tolist()).dictionary_encode()}
     )
     about = {"format": FORMAT, "dataset": dataset.key, "folder": fingerprint(root), "spans": spans}
-    path = _path(root, dataset.key)
     schema = table.schema.with_metadata({"salbench": json.dumps(about)})
     with replacing(path) as scratch, pa.OSFile(str(scratch), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
         writer.write_table(table.cast(schema))
-    return path, count, lost
+    return count, lost
 
 
 def _each_once(dataset: Dataset, progress: Progress) -> Iterator[Stimulus]:

@@ -33,6 +33,7 @@ from salbench.atomic import replacing
 from salbench.digests import digest_file
 from salbench.errors import RunError, UsageError
 from salbench.progress import Progress
+from salbench.scoring.crew import keep_freed_memory
 from salbench.scoring.fixated_pixels import FixatedPixels
 from salbench.scoring.manifest import installed_version
 from salbench.scoring.stimulus_score import Numbered, StimulusScorer
@@ -43,7 +44,6 @@ from salbench.scoring.workers import (
     SplitWork,
     as_finished,
     in_chunks,
-    keep_freed_memory,
     one_thread,
 )
 

@@ -40,6 +40,7 @@ def describe_run(
     blur_sigma: float | None,
     seed: int,
     save_maps: bool,
+    timeout: float | None,
 ) -> dict[str, Any]:
     """The content of `run.json`, as JSON types."""
     return {
@@ -59,6 +60,7 @@ def describe_run(
         "metrics": list(metrics),
         "seed": seed,
         "save_maps": save_maps,
+        "timeout": timeout,
         "inputs": _inputs(model, source, stimuli, fixations_digest),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [_printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],

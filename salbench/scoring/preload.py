@@ -31,10 +31,13 @@ def start_method() -> str:
     return _method or ("forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn")
 
 
-def get_ready(jobs: int) -> None:
-    """Start the server where there will be workers. Call it early; later calls do nothing."""
+def get_ready(jobs: int, *, apart: bool = False) -> None:
+    """Start the server where there will be workers: for more than one job, or for one that is done `apart`.
+
+    Call it early; later calls do nothing.
+    """
     global _method  # noqa: PLW0603 - a process has one server
-    if jobs < 2 or start_method() != "forkserver":
+    if not (jobs > 1 or apart) or start_method() != "forkserver":
         return
     from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
 

@@ -1,6 +1,7 @@
 """A run on disk: what was asked (`run.json`), a row per stimulus (`scores.parquet`), the means (`summary.json`).
 
-While a run is going on its rows lie in `shards/`, each file whole; a run that was killed goes on from them.
+While a run is going on its rows lie in `shards/`, each file whole; a run that was killed goes on from them. They stay
+where a stimulus failed for a reason that may pass: the same command tries that one again.
 """
 
 import json
@@ -8,6 +9,7 @@ import math
 import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,9 +19,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salbench.arrays import FloatArray, IntArray
-from salbench.atomic import remove_scratch, replacing, write_json, write_text
+from salbench.atomic import remove_scratch, replacing, scratch_below, write_json, write_text
 from salbench.digests import digest_file
-from salbench.errors import RunError
+from salbench.errors import RunError, going_on
+from salbench.locks import LOCK, held
 from salbench.paths import PathLike
 from salbench.scoring.stimulus_score import Row
 
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = 1
+AGAIN = ".again.jsonl"
+"""How files end in `shards/` whose rows are to be made again: their errors are of the moment."""
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
 
 NUMBER = int | float | None
@@ -153,18 +158,25 @@ class RunFolder:
         """Whether the run in this folder was finished."""
         return (self.path / SUMMARY).is_file()
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder for this process alone. RunError where another one writes into it, or where it is a file."""
+        if self.path.exists() and not self.path.is_dir():
+            raise RunError(f"{self.path}: exists and holds no run; name another folder with --out")
+        with held(self.path):
+            yield
+
     @property
     def _has_results(self) -> bool:
         return self.complete or any(self.shards.glob("*.jsonl"))
 
     def begin(self, manifest: Mapping[str, Any], *, overwrite: bool, repeatable: bool) -> None:
-        """Claim the folder for a run, or go on with the same run in it.
+        """Claim the folder, which must be held, for a run, or go on with the same run in it.
 
         `repeatable`: whether two equal manifests mean the same model; an object made by the caller's code may have
         changed since. Raises RunError where the folder holds something else, naming what differs.
         """
-        for name in (MANIFEST, SCORES, SUMMARY):
-            remove_scratch(self.path / name)
+        self._tidy()
         if (self.path / MANIFEST).is_file() and (overwrite or not self._has_results):
             self._clear()
         if (self.path / MANIFEST).is_file():
@@ -174,17 +186,42 @@ class RunFolder:
                     f"{self.path}: holds a run of a model object, which may have changed since; "
                     "score anew with overwrite=True, or name another folder"
                 )
-        elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif any(path.name != LOCK for path in self.path.iterdir()):
             raise RunError(f"{self.path}: exists and holds no run; name another folder with --out")
         else:
-            write_json(self.path / MANIFEST, manifest)
+            with going_on(self.path / MANIFEST):
+                write_json(self.path / MANIFEST, manifest)
+        self._open_again()
         if not self.complete:
             self.shards.mkdir(exist_ok=True)
 
+    def _tidy(self) -> None:
+        """Remove what a killed process left half-written, which nobody reads."""
+        for name in (MANIFEST, SCORES, SUMMARY):
+            remove_scratch(self.path / name)
+        for leftover in scratch_below(self.path / MAPS, ".npy"):
+            leftover.unlink(missing_ok=True)
+
+    def _open_again(self) -> None:
+        """Drop the rows that are to be made again; a finished run that has some is one that was interrupted then."""
+        again = list(self.shards.glob(f"*{AGAIN}"))
+        if again:
+            (self.path / SUMMARY).unlink(missing_ok=True)
+        elif self.complete and self.shards.exists():
+            shutil.rmtree(self.shards, ignore_errors=True)  # of a process that was killed at its very end
+        for shard in again:
+            shard.unlink()
+
     def add(self, rows: Sequence[Row]) -> None:
-        """Store finished rows as one more shard. One that a crash of the machine damages is scored again."""
-        lines = [json.dumps(asdict(row)) for row in rows]
-        write_text(self.shards / f"{uuid.uuid4().hex}.jsonl", "\n".join(lines) + "\n", durable=False)
+        """Store finished rows as one more shard. One that a crash of the machine damages is scored again.
+
+        WriteError where the disk does not take them.
+        """
+        for ending, passing in ((".jsonl", False), (AGAIN, True)):
+            lines = [json.dumps(asdict(row)) for row in rows if row.passing is passing]
+            if lines:
+                with going_on(self.shards):
+                    write_text(self.shards / f"{uuid.uuid4().hex}{ending}", "\n".join(lines) + "\n", durable=False)
 
     def rows(self) -> Iterator[Row]:
         """The rows stored so far, shard by shard; a stimulus that was scored twice comes twice, with the same row."""
@@ -196,7 +233,9 @@ class RunFolder:
             yield from rows
 
     def finish(self, table: ScoreTable, summary: Mapping[str, Any]) -> Run:
-        """Write the scores and the summary with their check sum, in this order, and drop the shards."""
+        """Write the scores and the summary with their check sum, in this order, and drop the shards, unless rows of
+        theirs are to be made again. WriteError where the disk does not take them.
+        """
         import pyarrow as pa  # noqa: PLC0415 - heavy, and workers do without
         import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -207,10 +246,12 @@ class RunFolder:
         for key, values in table.scores.items():
             columns[key] = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
         columns["error"] = _text_column(pa, table.errors)
-        with replacing(self.path / SCORES) as scratch:
+        with going_on(self.path / SCORES), replacing(self.path / SCORES) as scratch:
             pq.write_table(pa.table(columns), scratch, use_dictionary=False)
-        write_json(self.path / SUMMARY, {**summary, "scores_sha256": digest_file(self.path / SCORES)})
-        shutil.rmtree(self.shards)
+        with going_on(self.path / SUMMARY):
+            write_json(self.path / SUMMARY, {**summary, "scores_sha256": digest_file(self.path / SCORES)})
+        if not any(self.shards.glob(f"*{AGAIN}")):
+            shutil.rmtree(self.shards)
         return Run(self.path)
 
     def _check_same(self, manifest: Mapping[str, Any]) -> None:

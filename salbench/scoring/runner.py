@@ -32,7 +32,7 @@ from salbench.scoring.manifest import describe_run
 from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
 from salbench.scoring.statistics import summarise
-from salbench.scoring.stimulus_score import ModelSource, Row, StimulusScorer, numbered
+from salbench.scoring.stimulus_score import ModelSource, Numbered, Row, StimulusScorer, numbered
 from salbench.scoring.workers import Chunk, Failure, Workers, find_workers, one_thread
 
 LISTING_PAUSES = (0, 1, 2, 4, 8, 16, 32)
@@ -55,6 +55,7 @@ def score(
     metrics: Sequence[str] | None = None,
     blur_sigma: float | None = None,
     jobs: int = 1,
+    timeout: float | None = None,
     executor: str = "local",
     scheduler: str | None = None,
     seed: int = 0,
@@ -77,16 +78,20 @@ def score(
     `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of
     processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard. `executor`: `local`,
     or `dask` with the address of a `scheduler`, whose workers must see the data and the run folder under the same
-    names; the scores do not depend on it either. `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one
-    that holds the same run, interrupted, is continued.
+    names; the scores do not depend on it either. `timeout`: seconds that a stimulus may take, model and metrics
+    together; one that takes longer, and one that costs two worker processes their lives, has an error that the same
+    call, made again, tries to mend. With one job and no timeout the work is done in this process, which a model can
+    bring down. `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one
+    that holds the same run, interrupted, is continued, and no two processes write into one at a time.
     A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
     listener = progress or Silent()
-    check_jobs(model, jobs)
+    check_timeout(timeout)
+    check_jobs(model, jobs, apart=timeout is not None)
     check_sigma(blur_sigma)
-    get_ready(jobs)
-    workers = find_workers(executor, scheduler, jobs, listener)
+    get_ready(jobs, apart=timeout is not None)
+    workers = find_workers(executor, scheduler, jobs, listener, timeout)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device, log_density)
     rules = find_protocol(protocol)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
@@ -119,12 +124,9 @@ def score(
         blur_sigma=blur_sigma,
         seed=seed,
         save_maps=save_maps,
+        timeout=timeout,
     )
     folder = RunFolder(Path(out) if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
-    folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None)
-    if folder.complete:
-        return _finished_before(folder, listener)
-    _note_few_others(len(stimuli), keys, listener)
     scorer = StimulusScorer(
         pixels=recorded.pixels,
         counted=recorded.counted,
@@ -138,9 +140,14 @@ def score(
         maps=maps,
         prior=prior,
     )
-    _score_all(folder, scorer, stimuli, workers, strict=strict, progress=listener)
-    table = _table(stimuli, keys, folder)
-    return folder.finish(table, _summary(table, seed))
+    with folder.held():
+        folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None)
+        if folder.complete:
+            return _finished_before(folder, listener)
+        _note_few_others(len(stimuli), keys, listener)
+        _score_all(folder, scorer, stimuli, workers, strict=strict, progress=listener)
+        table = _table(stimuli, keys, folder)
+        return folder.finish(table, _summary(table, seed))
 
 
 def _finished_before(folder: RunFolder, progress: Progress) -> Run:
@@ -184,6 +191,13 @@ class ScoreChunk:
             rows.append(row)
         self.folder.add(rows)
         return [(row.stimulus, row.error) for row in rows if row.error]
+
+    def give_up(self, one: Numbered, reason: str) -> list[Failure]:
+        """Store a row that tells why a stimulus was given up; the same command tries it again."""
+        row = self.scorer.failed(one, reason, passing=True)
+        if not self.stop_at_error:
+            self.folder.add([row])
+        return [(row.stimulus, row.error)]
 
 
 def _source(
@@ -236,16 +250,27 @@ def needs_prior(card: ModelCard, protocol: Protocol, keys: Sequence[str], maps: 
     return "information_gain" in keys and "information_gain" in protocol.needs_log_density
 
 
-def check_jobs(model: str | Model | None, jobs: int) -> None:
-    """UsageError for fewer than one job, and for a model object that cannot reach worker processes by pickling."""
+def check_timeout(timeout: float | None) -> None:
+    """UsageError for a timeout that is no number of seconds."""
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise UsageError(f"timeout is {timeout}; wanted: seconds, more than 0")
+
+
+def check_jobs(model: str | Model | None, jobs: int, *, apart: bool = False) -> None:
+    """UsageError for fewer than one job, and for a model object that cannot reach worker processes by pickling.
+
+    `apart`: one job is done by such a process, too.
+    """
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}; wanted: at least 1")
-    if model is None or isinstance(model, str) or jobs == 1:
+    if model is None or isinstance(model, str) or (jobs == 1 and not apart):
         return
     try:
         pickle.dumps(model)
     except Exception as error:
-        raise UsageError(f"the model object cannot be sent to worker processes ({error}); use jobs=1") from error
+        raise UsageError(
+            f"the model object cannot be sent to worker processes ({error}); use jobs=1 without a timeout"
+        ) from error
 
 
 def listed(dataset: Dataset, split: str) -> Sequence[Stimulus]:

@@ -15,7 +15,7 @@ from salbench.array_cache import ArrayCache
 from salbench.arrays import BoolArray, FloatArray, IntArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.densities import CentrePriorFit, centre_prior
-from salbench.errors import DataError, SalbenchError, UsageError
+from salbench.errors import DataError, SalbenchError, UsageError, WriteError, going_on
 from salbench.image_files import MAX_PIXELS, write_map
 from salbench.metrics import METRICS, Truth
 from salbench.metrics.location import log2_density_at
@@ -88,7 +88,8 @@ class ModelSource:
 class Row:
     """One stimulus's result. `scores` by metric key, NaN where undefined; `error` is empty where all went well.
 
-    `fixations`: how many lie inside the frame; `dropped`: how many were recorded outside.
+    `fixations`: how many lie inside the frame; `dropped`: how many were recorded outside. `passing`: the error is one
+    of the moment, such as a lack of memory, and the same command tries again.
     """
 
     stimulus: str
@@ -96,6 +97,7 @@ class Row:
     error: str = ""
     fixations: int = 0
     dropped: int = 0
+    passing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +161,22 @@ class StimulusScorer:
                 model.load()
 
     def row(self, one: Numbered) -> Row:
-        """The row of one stimulus. Whatever goes wrong with it is told in the row and costs no other stimulus."""
+        """The row of one stimulus. Whatever goes wrong with it is told in the row and costs no other stimulus.
+
+        Raises WriteError where its map cannot be kept: a full disk concerns every stimulus.
+        """
         try:
             return self._scored(one)
+        except WriteError:
+            raise
         except SalbenchError as error:
-            text = str(error)
+            return self.failed(one, str(error))
         except (Exception, SystemExit) as error:  # a plugin may raise anything, or call sys.exit
-            text = f"{type(error).__name__}: {error}"
-        return Row(one.stimulus.id, dict.fromkeys(self.metrics, np.nan), error=text)
+            return self.failed(one, f"{type(error).__name__}: {error}", passing=isinstance(error, MemoryError))
+
+    def failed(self, one: Numbered, error: str, *, passing: bool = False) -> Row:
+        """The row of a stimulus that could not be scored."""
+        return Row(one.stimulus.id, dict.fromkeys(self.metrics, np.nan), error=error, passing=passing)
 
     def _scored(self, one: Numbered) -> Row:
         recorded = one.stimulus.recorded_fixations()
@@ -186,7 +196,9 @@ class StimulusScorer:
             return list(self.model.evaluations(self._shown(one.stimulus), self._context(one, fixations)))
         saliency_map = self.predict(one, fixations)
         if self.maps_folder is not None:
-            write_map(self.maps_folder / f"{one.stimulus.id}.npy", saliency_map, "npy")
+            file = self.maps_folder / f"{one.stimulus.id}.npy"
+            with going_on(file):
+                write_map(file, saliency_map, "npy")
         return [Evaluation(saliency_map, fixations)]
 
     def predict(self, one: Numbered, fixations: Fixations) -> SaliencyMap:

@@ -31,7 +31,7 @@ def test_a_prolonged_training_is_one_that_was_asked_for_whole(finished, make_job
     with pytest.raises(KeyboardInterrupt):
         SalGAN.train(stopping, replace(finished.config, adversarial_epochs=1))
     assert names(tmp_path) == {
-        *(".lock", "epochs.csv", "state.pt"),
+        *("epochs.csv", "state.pt"),
         *(f"{name}.safetensors" for name in ("salgan", "best-content", "last")),
     }
     prolonged = SalGAN.train(job, finished.config)
