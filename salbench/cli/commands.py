@@ -8,6 +8,7 @@ from salbench.cli.bounds import bounds
 from salbench.cli.compare import compare
 from salbench.cli.data import data
 from salbench.cli.demo import demo
+from salbench.cli.doctor import doctor
 from salbench.cli.export import export
 from salbench.cli.figure import figure
 from salbench.cli.import_ import import_
@@ -51,6 +52,7 @@ for command in (
     export,
     list_,
     data,
+    doctor,
     demo,
 ):
     cli.add_command(command)

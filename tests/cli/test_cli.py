@@ -45,6 +45,7 @@ COMMANDS = [
     ["leaderboard", "verify"],
     ["leaderboard", "site"],
     ["import"],
+    ["doctor"],
     ["demo"],
 ]
 

@@ -1,0 +1,224 @@
+"""What is wrong with a run's or a training's folder, and the mend: whatever a crash, a full disk or a hand has done.
+
+Reads the folder alone: neither the data set nor the model needs to be there.
+"""
+
+import json
+import re
+import shlex
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from salbench.atomic import scratch_below
+from salbench.errors import RunError
+from salbench.leaderboard import check_rows
+from salbench.locks import holder
+from salbench.paths import PathLike
+from salbench.scoring.run_folder import AGAIN, MANIFEST, MAPS, SCORES, SHARDS, SUMMARY, Run, open_run, read_json
+from salbench.scoring.stimulus_score import Row
+
+STATE, EPOCHS, RESULT = "state.pt", "epochs.csv", "salgan.safetensors"
+"""What a training's folder is known by, and what it has at the end."""
+AGAIN_COMMAND = "the same command goes on from here"
+ANEW = "score anew with --overwrite"
+MOST_KINDS = 20
+"""Kinds of errors that are told apart."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong, and what mends it."""
+
+    what: str
+    mend: str
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a folder is (`run` or `training`), what is wrong with it, and in a line how it stands."""
+
+    path: Path
+    kind: str
+    state: str
+    findings: tuple[Finding, ...]
+
+
+def examine(path: PathLike) -> Diagnosis:
+    """What is wrong with the folder of a run or of a training. RunError for a folder that is neither."""
+    path = Path(path)
+    if (path / STATE).is_file() or (path / EPOCHS).is_file():
+        return Diagnosis(path, "training", _training_state(path), (*_of_any(path), *_of_training(path)))
+    if (path / SUMMARY).is_file() or (path / SCORES).is_file() or (path / MANIFEST).is_file():
+        findings = (*_of_any(path), *(_of_finished(path) if (path / SUMMARY).is_file() else _of_unfinished(path)))
+        return Diagnosis(path, "run", _run_state(path), findings)
+    raise RunError(f"{path}: holds neither a run nor a training; make one with `salbench score --out {path}`")
+
+
+def _of_any(path: Path) -> Iterator[Finding]:
+    """Who writes into the folder now; where nobody does, what is half-written there."""
+    who = holder(path)
+    if who is not None:
+        yield Finding(f"{who} writes into it now", "wait for its end: what else is told may be its work of the moment")
+        return
+    half = sorted(str(file.relative_to(path)) for file in scratch_below(path))
+    if half:
+        yield Finding(
+            f"{len(half)} half-written files of a killed process, the first {half[0]}",
+            "the same command removes them, or delete them: nobody reads them",
+        )
+
+
+def _of_unfinished(path: Path) -> Iterator[Finding]:
+    """Of a run without a summary: what is missing and what is damaged."""
+    try:
+        manifest = read_json(path / MANIFEST)
+    except RunError as error:
+        yield Finding(str(error), ANEW)
+        return
+    for text in _damages(path):
+        yield Finding(text, f"{AGAIN_COMMAND}, and scores its stimuli again")
+    done, wanted = len(_stored(path)), _member(manifest, "dataset", "n")
+    rows = (
+        f"{wanted - done:,} of {wanted:,} rows are missing" if isinstance(wanted, int) else f"{done:,} rows are there"
+    )
+    yield Finding(f"it is not finished: {rows}", f"{AGAIN_COMMAND}: {_command(manifest)}")
+
+
+def _of_finished(path: Path) -> Iterator[Finding]:
+    """Of a run with a summary: whether its files can be read and say the same."""
+    try:
+        run = open_run(path)
+        scores = run.scores
+    except RunError as error:
+        yield Finding(str(error), ANEW)
+        return
+    try:
+        check_rows(run)
+    except RunError as error:
+        yield Finding(str(error), ANEW)
+    wanted = _member(run.manifest, "dataset", "n")
+    if len(scores) != wanted or scores["stimulus"].duplicated().any():
+        yield Finding(f"{path / SCORES} has {len(scores):,} rows, not one for each of {wanted} stimuli", ANEW)
+    yield from _missing_maps(run)
+    yield from _failed_rows(run)
+    yield from _rest(run)
+
+
+def _missing_maps(run: Run) -> Iterator[Finding]:
+    """Scored stimuli whose map was to be kept and is not there; the human row has no maps."""
+    if not run.manifest.get("save_maps") or _member(run.manifest, "model", "uses_ground_truth"):
+        return
+    scored = run.scores["stimulus"][run.scores["error"] == ""]
+    gone = [name for name in scored if not (run.path / MAPS / f"{name}.npy").is_file()]
+    if gone:
+        yield Finding(
+            f"{len(gone):,} of {len(scored):,} maps are missing in {run.path / MAPS}, the first {gone[0]}", ANEW
+        )
+
+
+def _failed_rows(run: Run) -> Iterator[Finding]:
+    """Errors of rows, by their kind."""
+    failed = run.scores[run.scores["error"] != ""]
+    kinds: dict[str, list[str]] = {}
+    for name, text in zip(failed["stimulus"], failed["error"], strict=True):
+        kinds.setdefault(_kind(text, name), []).append(f"{name}: {text}")
+    again = run.path / SHARDS
+    mend = "mend what they tell of, then " + ANEW
+    if again.is_dir() and any(again.glob(f"*{AGAIN}")):
+        mend = f"those of the moment (a timeout, a worker that died) are tried again by the same command; else {mend}"
+    for kind, rows in Counter({kind: len(texts) for kind, texts in kinds.items()}).most_common(MOST_KINDS):
+        yield Finding(f"{rows:,} stimuli could not be scored, such as {kinds[kind][0]}", mend)
+    if len(kinds) > MOST_KINDS:
+        yield Finding(f"{len(kinds) - MOST_KINDS:,} kinds of errors more", f"see `error` in {run.path / SCORES}")
+
+
+def _rest(run: Run) -> Iterator[Finding]:
+    """Rows that a finished run no longer needs."""
+    shards = run.path / SHARDS
+    if shards.is_dir() and not any(shards.glob(f"*{AGAIN}")):
+        yield Finding(f"{shards} was left by a process that was killed at its very end", "the same command removes it")
+
+
+def _of_training(path: Path) -> Iterator[Finding]:
+    """Of a training: whether it is finished, and whether its files are whole as far as their frames tell."""
+    if (path / STATE).is_file() and not zipfile.is_zipfile(path / STATE):
+        yield Finding(f"{path / STATE} is damaged", "remove it to train anew")
+    for file in sorted(path.glob("[!.]*.safetensors")):
+        if not _is_whole(file):
+            yield Finding(f"{file} is damaged", "remove it; what has to be there is made anew by the same command")
+    if not (path / RESULT).is_file():
+        yield Finding(f"it is not finished: {RESULT} is missing", AGAIN_COMMAND)
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file of tensors is as long as its header says."""
+    with file.open("rb") as opened:
+        length = int.from_bytes(opened.read(8), "little")
+        if length > file.stat().st_size:
+            return False
+        try:
+            entries = json.loads(opened.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
+        except (ValueError, AttributeError, KeyError, TypeError, IndexError, RecursionError):
+            return False
+    return bool(8 + length + max(ends, default=0) == file.stat().st_size)
+
+
+def _damages(path: Path) -> Iterator[str]:
+    """Stored rows that cannot be read, by file and line."""
+    for shard in sorted((path / SHARDS).glob("*.jsonl")):
+        text = shard.read_text(encoding="utf-8", errors="replace")
+        bad = [number for number, line in enumerate(text.splitlines(), 1) if _row(line) is None]
+        if bad or not text:
+            yield f"{shard} is damaged at line {(bad or [1])[0]}"
+
+
+def _stored(path: Path) -> set[str]:
+    """The stimuli whose rows count; a shard counts as a whole or not at all, as where a run goes on from it."""
+    found: set[str] = set()
+    for shard in (path / SHARDS).glob("*.jsonl"):
+        rows = [_row(line) for line in shard.read_text(encoding="utf-8", errors="replace").splitlines()]
+        if not shard.name.endswith(AGAIN) and None not in rows:
+            found |= {row.stimulus for row in rows if row is not None}
+    return found
+
+
+def _row(line: str) -> Row | None:
+    try:
+        row = Row(**json.loads(line))
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return row if isinstance(row.stimulus, str) else None
+
+
+def _kind(text: str, stimulus: str) -> str:
+    """An error text without what is one stimulus's own."""
+    return re.sub(r"\d+", "#", text.replace(stimulus, "*"))
+
+
+def _member(record: dict[str, Any], part: str, name: str) -> Any:
+    inner = record.get(part)
+    return inner.get(name) if isinstance(inner, dict) else None
+
+
+def _command(manifest: dict[str, Any]) -> str:
+    words = manifest.get("command")
+    return shlex.join(map(str, words)) if isinstance(words, list) else "it is not recorded"
+
+
+def _run_state(path: Path) -> str:
+    if not (path / SUMMARY).is_file():
+        return "unfinished"
+    try:
+        run = open_run(path)
+        return f"{run.summary['n']:,} rows, {run.errors:,} errors"
+    except RunError:
+        return "damaged"
+
+
+def _training_state(path: Path) -> str:
+    return "finished" if (path / RESULT).is_file() else "unfinished"

@@ -1,0 +1,175 @@
+"""`salbench doctor`: every finding on a folder that has just that wrong with it."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from small_sets import make_set
+
+from salbench.cli import main
+from salbench.digests import digest_file
+from salbench.doctor import examine
+from salbench.errors import RunError
+from salbench.locks import held
+from salbench.scoring.runner import score
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A run of four stimuli, whole, with its maps."""
+    folder = tmp_path_factory.mktemp("doctor")
+    data = make_set(folder / "set", 4)
+    return score(data, model="centre", metrics=["nss", "cc"], save_maps=True, out=folder / "run").path
+
+
+@pytest.fixture
+def run(finished, tmp_path):
+    """A copy that a test may damage."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def told(folder: Path) -> str:
+    """All that is wrong, with the mends."""
+    return "\n".join(f"{finding.what} -> {finding.mend}" for finding in examine(folder).findings)
+
+
+def test_a_whole_run_is_whole(run, capsys):
+    """Catches alarms about nothing, and an exit code that a script cannot go by."""
+    assert main(["doctor", str(run)]) == 0
+    assert capsys.readouterr().out == f"{run}: run, 4 rows, 0 errors; whole\n"
+
+
+def test_the_command_tells_what_is_wrong_with_each_folder_and_the_mend(run, tmp_path, capsys):
+    """Catches an exit code of the last folder alone, and findings without their mend."""
+    second = shutil.copytree(run, tmp_path / "second")
+    (run / "maps" / "s1.npy").unlink()
+    assert main(["doctor", str(run), str(second)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"{run}: run, 4 rows, 0 errors; not whole:"
+    assert lines[1] == f"  - 1 of 4 maps are missing in {run / 'maps'}, the first s1"
+    assert lines[2] == "    mend: score anew with --overwrite"
+    assert lines[3] == f"{second}: run, 4 rows, 0 errors; whole"
+
+
+def test_a_folder_of_something_else_is_an_error(tmp_path):
+    """Catches a wrong name that passes for a whole run."""
+    with pytest.raises(RunError, match="holds neither a run nor a training"):
+        examine(tmp_path)
+    assert main(["doctor", str(tmp_path / "nowhere")]) == 2
+
+
+def unfinished(run: Path, *shards: str) -> None:
+    for name in ("scores.parquet", "summary.json"):
+        (run / name).unlink()
+    (run / "shards").mkdir()
+    for number, text in enumerate(shards):
+        (run / "shards" / f"{number}.jsonl").write_text(text)
+
+
+def row(name: str) -> str:
+    return json.dumps({"stimulus": name, "scores": {"nss": 1.0, "cc": 0.5}}) + "\n"
+
+
+def test_an_unfinished_run_tells_how_many_rows_are_missing_and_how_to_go_on(run):
+    """Catches rows that count twice, and a mend that does not say which command."""
+    unfinished(run, row("s0") + row("s1"), row("s1"))
+    assert told(run).startswith("it is not finished: 2 of 4 rows are missing -> the same command goes on from here: ")
+    assert examine(run).state == "unfinished"
+
+
+@pytest.mark.parametrize(("text", "line"), [('{"stimulus": "s', 1), ("", 1), (row("s0") + "\0\0\0", 2), ("[]\n", 1)])
+def test_a_damaged_shard_is_named_with_its_line(run, text, line):
+    """Catches rows that seem to be there and are scored again, or whole shards that are told of."""
+    unfinished(run, text, row("s1"))
+    assert f"{run / 'shards' / '0.jsonl'} is damaged at line {line}" in told(run)
+    assert "3 of 4 rows are missing" in told(run)
+
+
+def test_half_written_files_are_told_unless_somebody_is_writing_them(run):
+    """Catches 127 MB that nobody will ever read, and an alarm about a run in progress."""
+    (run / "maps" / ".s1.npy.0123abcd.tmp").touch()
+    (run / ".hidden.tmp").touch()  # somebody else's
+    assert "1 half-written files of a killed process, the first maps/.s1.npy.0123abcd.tmp" in told(run)
+    with held(run):
+        assert "half-written" not in told(run)
+        assert "writes into it now -> wait for its end" in told(run)
+
+
+@pytest.mark.parametrize("name", ["run.json", "summary.json", "scores.parquet"])
+@pytest.mark.parametrize("content", [None, b"", b"half of {"])
+def test_a_file_that_is_gone_or_damaged_is_named(run, name, content):
+    """Catches a traceback, and a damaged run that passes for a whole one."""
+    if content is None:
+        (run / name).unlink()
+    else:
+        (run / name).write_bytes(content)
+    text = told(run)
+    assert name in text or "not finished: 4 of 4 rows are missing" in text
+    assert "--overwrite" in text or "the same command" in text
+
+
+def test_rows_that_were_changed_are_noticed_by_their_check_sum_and_by_their_means(run):
+    """Catches scores that somebody improved, with the check sum or without."""
+    scores = pd.read_parquet(run / "scores.parquet")
+    scores.loc[0, "nss"] += 1
+    scores.to_parquet(run / "scores.parquet")
+    assert "is not the file that the run wrote" in told(run)
+    summary = json.loads((run / "summary.json").read_text())
+    summary["scores_sha256"] = digest_file(run / "scores.parquet")
+    (run / "summary.json").write_text(json.dumps(summary))
+    assert "the rows give nss mean" in told(run)
+    summary["errors"] = 3
+    (run / "summary.json").write_text(json.dumps(summary))
+    assert "its rows give errors 0, but its summary says 3" in told(run)
+
+
+def test_columns_and_rows_that_are_gone_are_noticed(run):
+    """Catches a metric without values, and a run that has fewer rows than its split."""
+    scores = pd.read_parquet(run / "scores.parquet")
+    scores.drop(columns="cc").to_parquet(run / "scores.parquet")
+    assert "has no column 'cc'" in told(run)
+    scores[:3].to_parquet(run / "scores.parquet")
+    assert "has 3 rows, not one for each of 4 stimuli" in told(run)
+
+
+def test_error_rows_are_told_by_their_kind(tmp_path):
+    """Catches a line for each of thousands of stimuli that lack the same."""
+    data = make_set(tmp_path / "set", 5)
+    score(data, model="centre", save_maps=True, metrics=["nss"], out=tmp_path / "first")
+    maps = tmp_path / "first" / "maps"
+    for name in ("s1", "s3"):
+        (maps / f"{name}.npy").unlink()
+    (maps / "s2.npy").write_bytes(b"no map")
+    score(data, predictions=maps, metrics=["nss"], out=tmp_path / "run")
+    text = told(tmp_path / "run")
+    assert "2 stimuli could not be scored, such as s1: " in text
+    assert "1 stimuli could not be scored, such as s2: " in text
+    assert text.count("\n") == 1
+
+
+def test_what_a_kill_at_the_very_end_leaves_is_told(run):
+    """Catches shards that stay beside a finished run."""
+    (run / "shards").mkdir()
+    (run / "shards" / "a.jsonl").write_text(row("s0"))
+    assert told(run).endswith("was left by a process that was killed at its very end -> the same command removes it")
+    (run / "shards" / "a.jsonl").rename(run / "shards" / "a.again.jsonl")
+    assert examine(run).findings == ()
+
+
+def test_a_training_is_known_and_its_files_are_measured(tmp_path):
+    """Catches a checkpoint of 127 MB that was cut off, and a training that passes for a run."""
+    header = json.dumps({"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    whole = len(header).to_bytes(8, "little") + header + bytes(4)
+    (tmp_path / "epochs.csv").write_text("epoch\n")
+    (tmp_path / "last.safetensors").write_bytes(whole)
+    assert told(tmp_path) == "it is not finished: salgan.safetensors is missing -> the same command goes on from here"
+    (tmp_path / "salgan.safetensors").write_bytes(whole)
+    found = examine(tmp_path)
+    assert (found.kind, found.state, found.findings) == ("training", "finished", ())
+    (tmp_path / "salgan.safetensors").write_bytes(whole[:-1])
+    (tmp_path / "last.safetensors").write_bytes(b"\xff" * 9)
+    (tmp_path / "state.pt").write_bytes(b"PK half of it")
+    assert told(tmp_path).count("is damaged -> remove it") == 3
