@@ -129,9 +129,8 @@ class PreparedMap:
         return self.at_scale(1 / DOWNSIZE)
 
     def at_scale(self, scale: float) -> FloatArray:
-        """The map resized by MATLAB's rule for a scale."""
-        shrunken: FloatArray = imresize(self.values, scale=scale)
-        return shrunken
+        """The map resized by MATLAB's rule for a scale, in C order: numpy adds up in the order of the memory."""
+        return np.ascontiguousarray(imresize(self.values, scale=scale))
 
     def resized(self, size: tuple[int, int]) -> "PreparedMap":
         """The map itself where it has the (height, width) wanted, else `imresize` to it."""
