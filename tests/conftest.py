@@ -1,6 +1,7 @@
 """What every test shares: hypothesis without luck, and the way to the reference values."""
 
 import os
+import runpy
 import tempfile
 from pathlib import Path
 
@@ -15,6 +16,11 @@ settings.load_profile("salbench")
 # Tests share a cache of their own: the user's is neither read nor filled.
 _CACHE = tempfile.TemporaryDirectory(prefix="salbench-tests-")
 os.environ["SALBENCH_CACHE"] = _CACHE.name
+
+# No test reaches another machine, nor does a Python that it starts, unless it sets PYTHONPATH itself.
+OFFLINE = Path(__file__).parent / "offline"
+runpy.run_path(str(OFFLINE / "sitecustomize.py"))
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(OFFLINE), os.environ.get("PYTHONPATH")]))
 
 _ASKED_FOR_DATA = bool(os.environ.get("SALBENCH_DATA"))
 
