@@ -4,11 +4,9 @@ The folder is `$SALBENCH_CACHE`, by default `salbench` in the platform's cache f
 outlives the process. It can be deleted at any time.
 """
 
-import atexit
 import math
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +21,7 @@ import platformdirs
 from salbench.arrays import FloatArray
 from salbench.atomic import replacing
 from salbench.errors import UsageError
+from salbench.scratch import own_folder
 
 FOLDER_VARIABLE, LIMIT_VARIABLE = "SALBENCH_CACHE", "SALBENCH_CACHE_GIB"
 DEFAULT_LIMIT_GIB = 8.0
@@ -141,14 +140,7 @@ def open_cache() -> ArrayCache:
 
 def passing_cache() -> ArrayCache:
     """A cache in a folder that is removed when this process ends; it keeps no array."""
-    global _passing  # noqa: PLW0603 - a process has one such folder
-    if _passing is None or not _passing.is_dir():
-        _passing = Path(tempfile.mkdtemp(prefix="salbench-"))
-        atexit.register(shutil.rmtree, _passing, ignore_errors=True)
-    return ArrayCache(_passing.resolve(), 0)
-
-
-_passing: Path | None = None
+    return ArrayCache(own_folder(), 0)
 
 
 def _named_folder() -> Path | None:

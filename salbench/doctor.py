@@ -18,8 +18,18 @@ from salbench.errors import RunError
 from salbench.leaderboard import check_rows
 from salbench.locks import holder
 from salbench.paths import PathLike
-from salbench.scoring.run_folder import AGAIN, MANIFEST, MAPS, SCORES, SHARDS, SUMMARY, Run, open_run, read_json
-from salbench.scoring.stimulus_score import Row
+from salbench.scoring.run_folder import (
+    AGAIN,
+    MANIFEST,
+    MAPS,
+    SCORES,
+    SHARDS,
+    SUMMARY,
+    Run,
+    open_run,
+    read_json,
+    read_shard,
+)
 
 STATE, EPOCHS, RESULT = "state.pt", "epochs.csv", "salgan.safetensors"
 """What a training's folder is known by, and what it has at the end."""
@@ -169,30 +179,16 @@ def _is_whole(file: Path) -> bool:
 
 
 def _damages(path: Path) -> Iterator[str]:
-    """Stored rows that cannot be read, by file and line."""
+    """Stored rows that cannot be read, or are not what was written."""
     for shard in sorted((path / SHARDS).glob("*.jsonl")):
-        text = shard.read_text(encoding="utf-8", errors="replace")
-        bad = [number for number, line in enumerate(text.splitlines(), 1) if _row(line) is None]
-        if bad or not text:
-            yield f"{shard} is damaged at line {(bad or [1])[0]}"
+        if read_shard(shard) is None:
+            yield f"{shard} is damaged"
 
 
 def _stored(path: Path) -> set[str]:
     """The stimuli whose rows count; a shard counts as a whole or not at all, as where a run goes on from it."""
-    found: set[str] = set()
-    for shard in (path / SHARDS).glob("*.jsonl"):
-        rows = [_row(line) for line in shard.read_text(encoding="utf-8", errors="replace").splitlines()]
-        if not shard.name.endswith(AGAIN) and None not in rows:
-            found |= {row.stimulus for row in rows if row is not None}
-    return found
-
-
-def _row(line: str) -> Row | None:
-    try:
-        row = Row(**json.loads(line))
-    except (ValueError, TypeError, RecursionError):
-        return None
-    return row if isinstance(row.stimulus, str) else None
+    shards = [shard for shard in (path / SHARDS).glob("*.jsonl") if not shard.name.endswith(AGAIN)]
+    return {row.stimulus for shard in shards for row in read_shard(shard) or ()}
 
 
 def _kind(text: str, stimulus: str) -> str:

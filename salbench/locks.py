@@ -45,7 +45,7 @@ def holder(folder: Path) -> str | None:
     except OSError:
         return None
     try:
-        return None if _try(file) else _who(folder / LOCK)
+        return _who(folder / LOCK) if _try(file) is False else None
     finally:
         os.close(file)
 
@@ -61,9 +61,11 @@ def _locked(folder: Path, doing: str, patience: float) -> int | None:
                 return None
             raise
         # Who held it may have removed it since it was opened: a lock of a file without a name keeps nobody out.
-        if _try(file):
+        got = _try(file)
+        if got is not False:
             if _is_at(file, folder / LOCK):
-                _sign(file)
+                if got:
+                    _sign(file)
                 return file
         elif time.monotonic() >= deadline:
             os.close(file)
@@ -75,18 +77,18 @@ def _locked(folder: Path, doing: str, patience: float) -> int | None:
         os.close(file)
 
 
-def _try(file: int) -> bool:
-    """Lock an open file until it is closed, and whether that went well; where there are no locks, it did."""
+def _try(file: int) -> bool | None:
+    """Lock an open file until it is closed, and whether that went well; None where there are no locks."""
     try:
         import fcntl  # noqa: PLC0415 - Windows has none
     except ImportError:
-        return True
+        return None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError:  # a file system without locks
-        return True
+        return None
     return True
 
 

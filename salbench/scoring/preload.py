@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from salbench.environment import variables_set
+from salbench.scratch import temporary_files_inside
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 NEEDED = (
@@ -45,7 +46,8 @@ def get_ready(jobs: int, *, apart: bool = False) -> None:
     with variables_set(dict.fromkeys(THREAD_VARIABLES, "1")), interrupts_held_back():
         multiprocessing.set_forkserver_preload(list(NEEDED))
         try:
-            forkserver.ensure_running()
+            with temporary_files_inside():  # its socket, which a killed process leaves behind
+                forkserver.ensure_running()
         except OSError:  # its socket's path can be too long for the system, as below a long TMPDIR
             _method = "spawn"
 

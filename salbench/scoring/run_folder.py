@@ -4,10 +4,10 @@ While a run is going on its rows lie in `shards/`, each file whole; a run that w
 where a stimulus failed for a reason that may pass: the same command tries that one again.
 """
 
+import hashlib
 import json
 import math
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -34,6 +34,7 @@ AGAIN = ".again.jsonl"
 """How files end in `shards/` whose rows are to be made again: their errors are of the moment."""
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
 
+CHECK_SUM_DIGITS = 64
 NUMBER = int | float | None
 MANIFEST_MEMBERS: Mapping[str, Any] = {
     "model": {"key": str, "title": str},
@@ -218,19 +219,15 @@ class RunFolder:
         WriteError where the disk does not take them.
         """
         for ending, passing in ((".jsonl", False), (AGAIN, True)):
-            lines = [json.dumps(asdict(row)) for row in rows if row.passing is passing]
-            if lines:
+            text = "".join(json.dumps(asdict(row)) + "\n" for row in rows if row.passing is passing)
+            if text:
                 with going_on(self.shards):
-                    write_text(self.shards / f"{uuid.uuid4().hex}{ending}", "\n".join(lines) + "\n", durable=False)
+                    write_text(self.shards / f"{_check_sum(text)}{ending}", text, durable=False)
 
     def rows(self) -> Iterator[Row]:
         """The rows stored so far, shard by shard; a stimulus that was scored twice comes twice, with the same row."""
         for shard in sorted(self.shards.glob("*.jsonl")):
-            try:
-                rows = [Row(**json.loads(line)) for line in shard.read_text(encoding="utf-8").splitlines()]
-            except (OSError, ValueError, TypeError, RecursionError):
-                continue  # damaged: its stimuli are scored again
-            yield from rows
+            yield from read_shard(shard) or ()  # the stimuli of a damaged one are scored again
 
     def finish(self, table: ScoreTable, summary: Mapping[str, Any]) -> Run:
         """Write the scores and the summary with their check sum, in this order, and drop the shards, unless rows of
@@ -271,6 +268,22 @@ class RunFolder:
         for name in (SHARDS, MAPS):
             shutil.rmtree(self.path / name, ignore_errors=True)
         (self.path / MANIFEST).unlink()
+
+
+def read_shard(shard: Path) -> list[Row] | None:
+    """The rows of a shard; None where it is damaged, which its name tells: the check sum of what was written."""
+    try:
+        text = shard.read_text(encoding="utf-8")
+        rows = [Row(**json.loads(line)) for line in text.splitlines()]
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    name = shard.name.partition(".")[0]
+    as_written = len(name) != CHECK_SUM_DIGITS or name == _check_sum(text)  # older ones have other names
+    return rows if rows and as_written else None
+
+
+def _check_sum(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _text_column(pa: ModuleType, texts: Sequence[str]) -> Any:
