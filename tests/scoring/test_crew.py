@@ -6,8 +6,9 @@ import pytest
 from deadly_work import DeadlyWork, Unsendable
 
 from salbench.errors import RunError, UsageError
+from salbench.progress import Silent
 from salbench.scoring.crew import DIED, DIED_TWICE
-from salbench.scoring.workers import run_chunks
+from salbench.scoring.workers import find_workers, run_chunks
 
 
 def results(work, count=20, *, jobs=2, timeout=None, give_up=lambda number, reason: [reason]):
@@ -73,6 +74,12 @@ def test_what_cannot_be_sent_is_told(tmp_path):
     """Catches a wait for an item that never arrives."""
     with pytest.raises(UsageError, match="cannot be sent to worker processes"):
         list(run_chunks(DeadlyWork(tmp_path / "log"), [Unsendable()], 2))
+
+
+def test_a_cluster_has_no_timeout():
+    """Catches an option that is accepted and does nothing."""
+    with pytest.raises(UsageError, match="a timeout is for processes of this machine"):
+        find_workers("dask", "tcp://127.0.0.1:1", 1, Silent(), timeout=5.0)
 
 
 def test_items_are_taken_only_as_they_are_needed(tmp_path):

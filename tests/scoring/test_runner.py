@@ -1,5 +1,6 @@
 """The runner: rows, errors, independence of workers, continuing what was interrupted."""
 
+import errno
 import json
 import os
 import signal
@@ -18,10 +19,12 @@ from salbench import metrics
 from salbench.datasets.folder import open_folder
 from salbench.errors import DataError, RunError, UsageError
 from salbench.image_files import read_map
+from salbench.locks import held
 from salbench.maps import mit_density
 from salbench.models import ModelCard
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
+from salbench.scoring.stimulus_score import ModelSource
 
 
 @pytest.fixture
@@ -272,8 +275,9 @@ def test_a_run_of_a_model_object_is_never_taken_for_the_same(data, tmp_path):
 def test_a_model_object_that_cannot_travel_is_refused_for_several_workers(data, tmp_path):
     model = Plugin()
     model.thoughts = lambda: None
-    with pytest.raises(UsageError, match=r"cannot be sent to worker processes.*use jobs=1"):
-        score(data, model=model, jobs=2, out=tmp_path / "run")
+    for options in ({"jobs": 2}, {"timeout": 60.0}):
+        with pytest.raises(UsageError, match=r"cannot be sent to worker processes.*use jobs=1 without a timeout"):
+            score(data, model=model, out=tmp_path / "run", **options)
 
 
 def test_a_damaged_shard_is_scored_again(data, maps, tmp_path):
@@ -282,6 +286,57 @@ def test_a_damaged_shard_is_scored_again(data, maps, tmp_path):
     (tmp_path / "run" / "run.json").write_bytes((whole.path / "run.json").read_bytes())
     (tmp_path / "run" / "shards" / "a.jsonl").write_text('{"stimulus": "s0", "sco')
     assert score(data, predictions=maps, out=tmp_path / "run").scores.equals(whole.scores)
+
+
+class Hungry:
+    """A model that finds too little memory for some images, for as long as a file is there."""
+
+    card = ModelCard(name="centre", title="Centre")
+
+    def __init__(self, short: Path) -> None:
+        self.short = short
+
+    def predict(self, image):
+        if self.short.exists() and image.shape[0] == 30:
+            raise MemoryError("not now")
+        return np.add.outer(np.arange(image.shape[0]), np.arange(image.shape[1]))
+
+
+def test_errors_of_the_moment_are_tried_again_by_the_same_call_even_of_a_finished_run(data, tmp_path, monkeypatch):
+    """Catches a score that is lost for good because memory was short once, and one that is counted with its error."""
+    short = tmp_path / "short"
+    monkeypatch.setattr(ModelSource, "load", lambda source: Hungry(short))
+    whole = score(data, model="centre", metrics=["nss"], out=tmp_path / "whole")
+    short.touch()
+    run = score(data, model="centre", metrics=["nss"], out=tmp_path / "run")
+    assert run.errors == 2
+    assert set(run.scores["error"]) == {"", "MemoryError: not now"}
+    assert score(data, model="centre", metrics=["nss"], out=tmp_path / "run").errors == 2
+    short.unlink()
+    assert score(data, model="centre", metrics=["nss"], out=tmp_path / "run").errors == 0
+    for name in ("scores.parquet", "summary.json"):
+        assert (run.path / name).read_bytes() == (whole.path / name).read_bytes()
+    assert {path.name for path in run.path.iterdir()} == {"run.json", "scores.parquet", "summary.json"}
+
+
+def test_a_folder_that_another_call_scores_into_is_refused(data, tmp_path):
+    """Catches two runs that replace each other's files, and one that is cleared while another writes its rows."""
+    with held(tmp_path / "run"), pytest.raises(RunError, match=r"another process writes into .*wait for its end"):
+        score(data, model="centre", metrics=["nss"], overwrite=True, out=tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_maps_that_the_disk_does_not_take_end_the_run_instead_of_filling_it_with_errors(data, tmp_path, monkeypatch):
+    """Catches a finished run whose every row says that the disk was full."""
+
+    def full(path, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("salbench.scoring.stimulus_score.write_map", full)
+    with pytest.raises(RunError, match=r"maps/s0\.npy cannot be written \(No space left on device\); .*same command"):
+        score(data, model="centre", metrics=["nss"], save_maps=True, out=tmp_path / "run")
+    monkeypatch.undo()
+    assert score(data, model="centre", metrics=["nss"], save_maps=True, out=tmp_path / "run").errors == 0
 
 
 class Peeker:
@@ -449,6 +504,8 @@ def _group_alive(group: int) -> bool:
         ({"model": "centre", "metrics": []}, UsageError, "no metric named"),
         ({"model": "centre", "protocol": "mit"}, UsageError, "Did you mean mit300"),
         ({"model": "centre", "jobs": 0}, UsageError, "at least 1"),
+        ({"model": "centre", "timeout": 0.0}, UsageError, "timeout is 0.0; wanted: seconds, more than 0"),
+        ({"model": "centre", "timeout": float("nan")}, UsageError, "timeout is nan"),
         ({"model": "centre", "blur_sigma": float("nan")}, UsageError, "blur sigma is nan"),
         ({"model": "centre", "blur_sigma": float("inf")}, UsageError, "blur sigma is inf"),
         ({"model": "centre", "blur_sigma": -1.0}, UsageError, "blur sigma is -1"),
