@@ -96,11 +96,13 @@ def generated(folder: Path, count: int = 10) -> Inputs:
     return Inputs(("--dataset", str(folder)), folder.with_name(f"{folder.name} maps"))
 
 
-def digests(cell: Cell, inputs: Inputs, scratch: Path, plans: Iterable[str] = PLANS, **variables: str) -> list[str]:
+def digests(
+    cell: Cell, inputs: Inputs, scratch: Path, plans: Iterable[str] | None = None, **variables: str
+) -> list[str]:
     """The digest of each plan's scores in this cell; the run folders stay in `scratch`."""
     environment = {**os.environ, **cell.environment(), **variables, "SALBENCH_CACHE": str(scratch / "cache")}
     found = []
-    for number, plan in enumerate(plans):
+    for number, plan in enumerate(PLANS if plans is None else plans):
         options = [word.format(maps=inputs.maps) for word in PLANS[plan]]
         out = scratch / f"run{number}"
         words = [*inputs.dataset, *options, "--jobs", cell.jobs, "--strict", "--out", out]
