@@ -76,21 +76,20 @@ def run_apart(
     too, or where an item takes longer than `timeout` seconds, it is given up. RunError where there is no `give_up`, and
     where workers die whatever they do.
     """
-    with _crew(work, jobs, timeout, give_up, MOST_IN_A_ROW) as crew:
+    told = give_up or _no_way_out
+    with _crew(work, jobs, timeout, told, MOST_IN_A_ROW) as crew:
         yield from crew.run(chunks)
         suspects = crew.suspects
     if not suspects:
         return
-    if give_up is None:
-        give_up = _no_way_out
-    with _crew(work, 1, timeout, give_up, len(suspects)) as crew:
+    with _crew(work, 1, timeout, told, len(suspects)) as crew:
         yield from crew.run([item] for item in suspects)
         for item in crew.suspects:
-            yield [item], give_up(item, DIED_TWICE)
+            yield [item], told(item, DIED_TWICE)
 
 
 def _no_way_out(item: object, reason: str) -> list[Any]:
-    raise RunError(DIED)
+    raise RunError(DIED if reason == DIED_TWICE else f"a stimulus {reason}")
 
 
 class _Worker(Generic[Item]):
@@ -143,7 +142,7 @@ class _Crew(Generic[Item, Result]):
         work: ChunkWork[Item, Result],
         jobs: int,
         timeout: float | None,
-        give_up: GiveUp[Item, Result] | None,
+        give_up: GiveUp[Item, Result],
         most_deaths: int,
     ) -> None:
         self.work, self.jobs, self.timeout, self.give_up = work, jobs, timeout, give_up
@@ -216,9 +215,8 @@ class _Crew(Generic[Item, Result]):
         """Kill a worker that is at one item for too long, and give that up."""
         worker.process.kill()
         item = self._without(worker)
-        if item is None or self.give_up is None:
-            return
-        yield [item], self.give_up(item, f"took longer than {self.timeout:g} seconds, the --timeout")
+        if item is not None:
+            yield [item], self.give_up(item, f"took longer than {self.timeout:g} seconds, the --timeout")
 
     def _without(self, worker: _Worker[Item]) -> Item | None:
         """Have the others do what a lost worker had to do, but for the item that it was at."""
@@ -255,7 +253,7 @@ def _crew(
     work: ChunkWork[Item, Result],
     jobs: int,
     timeout: float | None,
-    give_up: GiveUp[Item, Result] | None,
+    give_up: GiveUp[Item, Result],
     most_deaths: int,
 ) -> Iterator[_Crew[Item, Result]]:
     get_ready(jobs, apart=True)

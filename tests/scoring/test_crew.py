@@ -53,6 +53,8 @@ def test_without_a_way_to_give_up_the_second_death_ends_the_run(tmp_path):
     assert results(DeadlyWork(tmp_path / "once", dies_once=(7,)), give_up=None) == expected()
     with pytest.raises(RunError, match="a worker process died, perhaps for lack of memory"):
         results(DeadlyWork(tmp_path / "twice", dies=(7,)), give_up=None)
+    with pytest.raises(RunError, match=r"took longer than 0\.7 seconds"):
+        results(DeadlyWork(tmp_path / "late", hangs=(7,)), timeout=0.7, give_up=None)
 
 
 @pytest.mark.parametrize("work", [{"unready": True}, {"dies": tuple(range(60))}], ids=["at the start", "at each item"])
