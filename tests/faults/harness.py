@@ -178,6 +178,7 @@ class Bench:
             raise AssertionError(different)
         if temporary := sorted(path.name for path in (place / "tmp").iterdir()):
             raise AssertionError(f"left over among temporary files: {', '.join(temporary[:3])}")
+        shutil.rmtree(place, ignore_errors=True)  # what failed is kept to be looked at
 
 
 def _be_the_command(
