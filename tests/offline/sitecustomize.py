@@ -26,9 +26,18 @@ def is_here(host):
     if name in LOCAL_NAMES or name in {socket.gethostname(), socket.gethostname().split(".")[0]}:
         return True
     try:
-        return ipaddress.ip_address(name.partition("%")[0]).is_loopback
+        address = ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return False
+    return address.is_loopback or str(address) in own_addresses()
+
+
+def own_addresses():
+    """The addresses of this machine's name: launchers look at them to find out which process is the first."""
+    try:
+        return {found[4][0] for found in socket.getaddrinfo(socket.gethostname(), None)}
+    except OSError:
+        return set()
 
 
 def finds_own_address(event, sock):

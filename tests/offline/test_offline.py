@@ -62,10 +62,15 @@ def test_the_block_refuses_other_machines():
     assert refusal(socket.gethostbyname, "pypi.org") == "NetworkRefusedError"
 
 
+def answer(server: socket.socket) -> None:
+    """Take one connection and close it."""
+    server.accept()[0].close()
+
+
 def test_the_block_lets_this_machine_through():
     """Catches a block that tests of downloads and clusters, which have their servers here, could not live with."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        answering = threading.Thread(target=server.accept)
+        answering = threading.Thread(target=answer, args=(server,))
         answering.start()
         socket.create_connection(("localhost", server.getsockname()[1]), timeout=10).close()
         answering.join()
