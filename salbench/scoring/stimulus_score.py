@@ -170,9 +170,9 @@ class StimulusScorer:
         except WriteError:
             raise
         except SalbenchError as error:
-            return self.failed(one, str(error))
+            return self.failed(one, str(error), passing=_is_lack_of_memory(error))
         except (Exception, SystemExit) as error:  # a plugin may raise anything, or call sys.exit
-            return self.failed(one, f"{type(error).__name__}: {error}", passing=isinstance(error, MemoryError))
+            return self.failed(one, f"{type(error).__name__}: {error}", passing=_is_lack_of_memory(error))
 
     def failed(self, one: Numbered, error: str, *, passing: bool = False) -> Row:
         """The row of a stimulus that could not be scored."""
@@ -349,6 +349,15 @@ class StimulusScorer:
     def _rng_of(self, one: Numbered, number: int = 0) -> Callable[[str], np.random.Generator]:
         names = (one.stimulus.id,) if number == 0 else (one.stimulus.id, str(number))
         return lambda key: generator(self.seed, *names, key)
+
+
+def _is_lack_of_memory(error: BaseException | None) -> bool:
+    """Whether an error is one of memory, or was raised for one: a reader takes what it cannot read for damaged."""
+    while error is not None:
+        if isinstance(error, MemoryError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _scorable(answer: Any) -> SaliencyMap:
