@@ -140,7 +140,9 @@ def open_cache() -> ArrayCache:
 
 def passing_cache() -> ArrayCache:
     """A cache in a folder that is removed when this process ends; it keeps no array."""
-    return ArrayCache(own_folder(), 0)
+    folder = own_folder() / "cache"  # of its own: whoever empties it must not take the other files of this process
+    folder.mkdir(exist_ok=True)
+    return ArrayCache(folder, 0)
 
 
 def _named_folder() -> Path | None:

@@ -50,6 +50,18 @@ def holder(folder: Path) -> str | None:
         os.close(file)
 
 
+def abandoned(folder: Path) -> bool:
+    """Whether somebody held a folder who is gone; False also where that cannot be known."""
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.fstat(file).st_size > 0 and _try(file) is True
+    finally:
+        os.close(file)
+
+
 def _locked(folder: Path, doing: str, patience: float) -> int | None:
     """The open and locked file of a folder; None where there are no locks, or nothing can be written."""
     deadline = time.monotonic() + patience

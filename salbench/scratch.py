@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from salbench.locks import LOCK, held, holder
+from salbench.locks import LOCK, abandoned, held
 
 PREFIX = "salbench-"
 AFTER_ALL = -200
@@ -53,5 +53,5 @@ def _remove_orphans() -> None:
     for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}????????/{LOCK}"):
         with suppress(OSError):
             mine = lock.stat().st_uid == os.getuid() if hasattr(os, "getuid") else False
-            if mine and lock.stat().st_size and holder(lock.parent) is None:
+            if mine and abandoned(lock.parent):
                 shutil.rmtree(lock.parent, ignore_errors=True)

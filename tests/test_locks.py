@@ -65,6 +65,18 @@ def test_a_lock_that_was_removed_after_it_was_opened_keeps_nobody_out(tmp_path, 
             raise AssertionError("not refused")
 
 
+def test_a_folder_is_abandoned_only_where_its_lock_was_taken(tmp_path, monkeypatch):
+    """Catches the folder of a living process taken for a dead one's where a file system has no locks."""
+    with locks.held(tmp_path):
+        assert not locks.abandoned(tmp_path)
+        monkeypatch.setattr(locks, "_try", lambda file: None)
+        assert not locks.abandoned(tmp_path)
+        monkeypatch.undo()
+    assert not locks.abandoned(tmp_path), "nobody's"
+    (tmp_path / locks.LOCK).write_text("process 1 on a host\n")
+    assert locks.abandoned(tmp_path)
+
+
 def test_who_waits_gets_the_folder_when_it_is_free(other, tmp_path, monkeypatch):
     """Catches a wait that is none: entries of a board that is being written are to be added, not refused."""
     monkeypatch.setattr(locks.time, "sleep", lambda seconds: other.kill() or other.wait())
