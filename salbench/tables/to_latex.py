@@ -9,6 +9,9 @@ from salbench.tables.structure import UNDEFINED, Cell, Table
 from salbench.tables.style import Style
 from salbench.tables.templating import latex_template
 
+WIDE = 8
+"""Columns with intervals that a page holds upright; more are printed across."""
+
 
 def to_latex(table: Table, style: Style) -> str:
     """The table in LaTeX, caption and notes included."""
@@ -19,11 +22,17 @@ def to_latex(table: Table, style: Style) -> str:
         grids=grids,
         alignment=_alignment(grids, width, style),
         width=width,
+        wide=width > WIDE and _has_intervals(grids),
         headings_once=not (table.as_printed or style.transpose),
         style=style,
         item=lambda item: _item(item, style),
         headings=lambda grid: _headings(grid, style),
     )
+
+
+def _has_intervals(grids: Sequence[Grid]) -> bool:
+    items = (item for grid in grids for line in grid.lines for item in line.items)
+    return any(isinstance(item, Cell) and item.interval for item in items)
 
 
 def _headings(grid: Grid, style: Style) -> Tex:
@@ -54,9 +63,12 @@ def _number_format(items: Sequence[Item], style: Style) -> str:
     text = f"table-format={sign}{whole}" + (f".{decimals}" if decimals else "")
     halves = [item.half_width for item in items if isinstance(item, Cell) and item.half_width]
     if style.plus_minus and halves:
-        digits = max(len(half.replace(".", "").lstrip("0")) or 1 for half in halves)
-        text += f"({digits})"
+        text += f", table-space-text-post={{{_plus_minus(max(halves, key=len))}}}"
     return text
+
+
+def _plus_minus(half_width: str) -> str:
+    return rf"\,{{\scriptsize $\pm$\,{half_width}}}"
 
 
 def _item(item: Item, style: Style) -> Tex:
@@ -71,10 +83,9 @@ def _plain(cell: Cell, style: Style) -> Tex:
     value = _emphasised(_signed(cell.text), cell)
     if not cell.interval:
         return value
-    interval = cell.interval_text(plus_minus=style.plus_minus)
     if style.plus_minus:
-        return Tex(rf"{value} {{\scriptsize {_signed(interval)}}}")
-    return Tex(rf"\shortstack[r]{{{value}\\{{\tiny {_signed(interval)}}}}}")
+        return Tex(f"{value}{_plus_minus(cell.half_width)}")
+    return Tex(rf"\shortstack[r]{{\rule{{0pt}}{{2.3ex}}{value}\\{{\tiny {_signed(cell.interval_text())}}}}}")
 
 
 def _emphasised(text: Tex, cell: Cell) -> Tex:
@@ -86,11 +97,10 @@ def _emphasised(text: Tex, cell: Cell) -> Tex:
 def _aligned(cell: Cell, style: Style) -> Tex:
     """The value for siunitx; in braces, which it prints as they are, whatever is no mere number."""
     stacked = cell.interval and not style.plus_minus
-    exact = style.plus_minus and cell.half_width and not float(cell.half_width)  # siunitx would drop a ± 0
-    if exact or cell.value == UNDEFINED or cell.bracketed or cell.emphasis == SECOND or stacked:
+    if cell.value == UNDEFINED or cell.bracketed or cell.emphasis == SECOND or stacked:
         return Tex(f"{{{_plain(cell, style)}}}")
     weight = r"\bfseries " if cell.emphasis == BEST else ""
-    uncertainty = rf" \pm {cell.half_width}" if cell.half_width and style.plus_minus else ""
+    uncertainty = f" {{{_plus_minus(cell.half_width)}}}" if cell.half_width and style.plus_minus else ""
     return Tex(f"{weight}{cell.value}{uncertainty}")
 
 

@@ -11,6 +11,7 @@ import pytest
 from run_folders import MakeRun, score
 
 from salbench.errors import UsageError
+from salbench.metrics import METRICS
 from salbench.tables import FORMATS, make_table, render
 
 LAYOUTS = ("2", "3", "4")
@@ -211,6 +212,24 @@ def test_siunitx_prints_measured_values(three: list[Path], style: str, transpose
     values = [row.cells[2].value for row in table.sections[-1].rows]
     assert all(re.search(rf"\b{value} ?± ?1\.000" if style == "plus-minus" else value, printed) for value in values)
     assert style == "plus-minus" or printed.count("[1.000, 3.000]") == 3
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"interval_style": "plus-minus"}, {"siunitx": True, "interval_style": "plus-minus"}]
+)
+def test_every_metric_with_its_interval_fits_the_page(options: dict, make_run: MakeRun, tmp_path: Path) -> None:
+    """Catches a table that runs off the paper on both sides, of which TeX says nothing."""
+    keys = [metric.key for metric in METRICS.values()]
+    means = {key: score(-12.345, -13.456, -11.234) for key in keys}
+    table = make_table([make_run("a", means, model={"title": "A model with a long name"})], intervals=True)
+    printed_lines(render(table, "latex", document=True, **options), tmp_path)
+    subprocess.run(["pdftotext", "-bbox", "t.pdf", "t.html"], cwd=tmp_path, check=True)
+    found = (tmp_path / "t.html").read_text(encoding="utf-8")
+    width = float(re.search(r'<page width="([\d.]+)"', found)[1])
+    edges = [tuple(map(float, pair)) for pair in re.findall(r'<word xMin="([-\d.]+)".*?xMax="([-\d.]+)"', found)]
+    assert sum("12.345" in line for line in found.splitlines()) == len(keys)
+    assert min(low for low, _ in edges) > 0
+    assert max(high for _, high in edges) < width
 
 
 def test_siunitx_keeps_a_half_width_of_zero_and_groups_no_digits(make_run: MakeRun, tmp_path: Path) -> None:

@@ -246,10 +246,12 @@ def test_formula_starts_are_defused(text: str) -> None:
 
 
 def compile_latex(body: str, folder: Path) -> str:
-    """Compile in a plain article with booktabs alone; the log."""
+    """Compile in a plain article with booktabs and graphicx alone; the log."""
     if shutil.which("pdflatex") is None:
         pytest.skip("pdflatex is not installed (Debian: texlive-latex-base, texlive-latex-recommended)")
-    document = f"\\documentclass{{article}}\n\\usepackage{{booktabs}}\n\\begin{{document}}\n{body}\\end{{document}}\n"
+    document = (
+        f"\\documentclass{{article}}\n\\usepackage{{booktabs,graphicx}}\n\\begin{{document}}\n{body}\\end{{document}}\n"
+    )
     (folder / "t.tex").write_text(document, encoding="utf-8")
     command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "t.tex"]
     environment = {**os.environ, "max_print_line": "10000"}
