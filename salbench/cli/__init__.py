@@ -16,6 +16,10 @@ INTERRUPTED = 130
 """What a shell expects of a command that Ctrl-C ended."""
 
 
+class Terminated(BaseException):
+    """SIGTERM came. No SystemExit: a plugin that calls sys.exit costs its stimulus alone, and this must end the command."""
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
     try:
@@ -43,13 +47,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def run() -> None:
     """The console script."""
     signal.signal(signal.SIGTERM, _leave)
-    sys.exit(main())
+    try:
+        code = main()
+    except Terminated:
+        code = 128 + signal.SIGTERM
+    sys.exit(code)
 
 
 def _leave(number: int, frame: object) -> NoReturn:
-    """A scheduler's or a `timeout`'s wish to end, as an exit that cleans up behind itself."""
-    del frame
-    sys.exit(128 + number)
+    """A scheduler's or a `timeout`'s wish to end, as an exception, so that everything cleans up behind itself."""
+    del number, frame
+    raise Terminated
 
 
 def _fail(text: str, code: int) -> int:

@@ -93,6 +93,32 @@ def test_an_end_asked_for_leaves_nothing_behind(data, maps, tmp_path):
     assert not [path for path in tmp_path.iterdir() if path.name.startswith("salbench-")]
 
 
+def test_an_end_asked_for_within_a_stimulus_costs_no_row(tmp_path):
+    """Catches SIGTERM taken for a model's own sys.exit: it would become the row's error, and the run would go on."""
+    data = make_set(tmp_path / "set", fixations=20)
+    package = tmp_path / "asking-1.dist-info"
+    package.mkdir()
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: asking\nVersion: 1\n")
+    (package / "entry_points.txt").write_text("[salbench.models]\nasking = asking:Asking\n")
+    (tmp_path / "asking.py").write_text(
+        "import os, signal\n"
+        "from salbench.models import ModelCard\n"
+        "class Asking:\n"
+        "    card = ModelCard(name='asking', title='Asking', description='wants its process ended')\n"
+        "    def __init__(self, *, checkpoint=None, device=None): pass\n"
+        "    def predict(self, image):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        return image.mean(axis=2)\n"
+    )
+    run = tmp_path / "run"
+    words = command("--dataset", data, "--model", "asking", "--metrics", "nss", "--jobs", 1, "--out", run)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert run.is_dir(), done.stderr
+    assert not (run / "scores.parquet").exists()
+
+
 def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "salbench", "score", *map(str, arguments)]
 
