@@ -24,6 +24,7 @@ from salbench.environment import launch
 from salbench.errors import DataError, RunError, UsageError
 from salbench.experiments import ADVERSARIAL, EXPERIMENTS, FIGURE_3_METRICS, MODEL, Budget, Experiment, presets_of
 from salbench.figures import GridRow, write_grid
+from salbench.locks import held
 from salbench.models import SaliencyModel, TrainedEpoch, epochs_factory, registry
 from salbench.names import unknown_name
 from salbench.paths import PathLike
@@ -31,7 +32,7 @@ from salbench.progress import Progress, Silent
 from salbench.protocols import find_protocol
 from salbench.scoring.runner import score
 from salbench.tables import make_table, render
-from salbench.training import train, training_map
+from salbench.training import configured, train, trainable, training_map
 
 DECIDED_HERE = frozenset({"preset", "loss", "epochs", "adversarial_epochs", "keep_epochs"})
 """Options of a training that the experiment decides."""
@@ -127,7 +128,7 @@ def reproduce(
     many Table 2 is measured. Table 3 and the figures take each training's best epoch by validation NSS. `options`:
     further fields of the training's configuration, the same for all trainings.
     A training or scoring that fails costs only its own row: it is in the result's `failures`.
-    Raises UsageError or DataError for a request that cannot be carried out.
+    Raises UsageError or DataError for a request that cannot be carried out, RunError where another process is at it.
     """
     _check_alone()
     asked = [_experiment(key) for key in dict.fromkeys(experiments)]
@@ -147,7 +148,8 @@ def reproduce(
         device=device,
         progress=progress or Silent(),
     )
-    return carry_out(plan)
+    with held(plan.out, "repeats experiments in"):
+        return carry_out(plan)
 
 
 def _check_alone() -> None:
@@ -180,10 +182,11 @@ def _budget(experiments: Sequence[Experiment], epochs: int | None, bootstrap: in
 
 
 def _checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options. UsageError for one that makes the experiments what they are."""
+    """The options. UsageError for one that makes the experiments what they are, or that no training has."""
     taken = sorted(DECIDED_HERE & options.keys())
     if taken:
         raise UsageError(f"the experiments decide {', '.join(taken)}; they are no options here")
+    configured(trainable(MODEL), options)
     return options
 
 

@@ -87,7 +87,10 @@ def stored_map(run: Run, stimulus: str) -> SaliencyMap:
     DataError where the run kept none, or the file is damaged or holds no map.
     """
     if not kept_maps(run):
-        raise DataError(f"{run.path} kept no maps; score with --save-maps to have them")
+        raise DataError(
+            f"{run.path} kept no maps; score with --save-maps to have them (a model that is scored several times on a "
+            "stimulus, as humans is, has none)"
+        )
     file = run.path / MAPS / f"{stimulus}.npy"
     if not file.is_file():
         raise DataError(f"{file}: no such map; its stimulus could not be scored")

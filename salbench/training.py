@@ -51,7 +51,7 @@ def train(
     if jobs < 1:
         raise UsageError(f"jobs is {jobs}; wanted: at least 1")
     factory = trainable(model)
-    config = _configured(factory, options)
+    config = configured(factory, options)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     if split is None:
         split = "train" if "train" in opened.splits else opened.default_split
@@ -111,7 +111,8 @@ def training_map(protocol: Protocol, blur_sigma: float | None, stimulus: Stimulu
     return density / top if top > 0 else np.zeros(density.shape)
 
 
-def _configured(factory: TrainableFactory, options: Mapping[str, Any]) -> Any:
+def configured(factory: TrainableFactory, options: Mapping[str, Any]) -> Any:
+    """The configuration that options make, a preset's name among them. UsageError for an unknown or wrong one."""
     known = [item.name for item in dataclasses.fields(factory.config_class)]
     unknown = [name for name in options if name not in known]
     if unknown:

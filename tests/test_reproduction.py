@@ -18,8 +18,9 @@ from salbench import models
 from salbench.cli import main
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.synthetic import open_synthetic
-from salbench.errors import UsageError
+from salbench.errors import RunError, UsageError
 from salbench.experiments import EXPERIMENTS, Budget
+from salbench.locks import held
 from salbench.progress import Silent
 from salbench.reproduction import reproduce
 from salbench.scoring.run_folder import open_run
@@ -133,6 +134,12 @@ def test_the_same_call_again_trains_and_scores_nothing(everything, dataset):
     reproduce(list(EXPERIMENTS), dataset, out=everything.out, test_split="test", **BUDGET)
     assert {path: path.stat().st_mtime_ns for path in kept} == before
     assert len(before) == 6 + len({row.run for row in everything.rows})
+
+
+def test_two_at_once_are_refused(everything, dataset):
+    """Catches two processes that train into the same folders, or write the same results."""
+    with held(everything.out), pytest.raises(RunError, match="another process repeats experiments in"):
+        reproduce(["table3"], dataset, out=everything.out, test_split="test", **BUDGET)
 
 
 def test_other_options_are_refused_where_a_training_is_there(everything, dataset, tmp_path):

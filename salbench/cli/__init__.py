@@ -17,7 +17,7 @@ INTERRUPTED = 130
 
 
 class Terminated(BaseException):
-    """SIGTERM came. No SystemExit: a plugin that calls sys.exit costs its stimulus alone, and this must end the command."""
+    """SIGTERM came. No SystemExit, which a plugin may raise at the cost of its stimulus alone; this ends the run."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
