@@ -22,6 +22,7 @@ from salbench.models import TrainingJob
 from salbench_models.salgan.config import AUTO, SalGANConfig
 from salbench_models.salgan.device import torch_device
 from salbench_models.salgan.features import Painter
+from salbench_models.salgan.layers import LOWER_BLOCKS
 from salbench_models.salgan.losses import content_loss
 from salbench_models.salgan.networks import new_generator
 from salbench_models.salgan.reasons import first_line
@@ -143,7 +144,7 @@ def made_up_step(config: SalGANConfig, painter: Painter, device: torch.device) -
     height, width = config.height_width
     truth = torch.rand(images, 1, height, width, generator=rng).to(device)
     kept = config.cache_features and not config.flips
-    shape = (images, height // 8, width // 8, 256) if kept else (images, height, width, 3)
+    shape = (images, height // 8, width // 8, LOWER_BLOCKS[-1][-1].outputs) if kept else (images, height, width, 3)
     inputs = torch.rand(shape, generator=rng).permute(0, 3, 1, 2).to(device)
     return lambda: content_loss(config.loss, painter(inputs, from_features=kept), truth)
 

@@ -1,12 +1,13 @@
 """A job, made-up VGG-16 weights and one finished training, shared by the tests of SalGAN."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from narrow import narrowed, widened
 
 from salbench.models import TrainingJob
 
@@ -45,9 +46,25 @@ def make_job() -> Callable[..., TrainingJob]:
     return make
 
 
-@pytest.fixture(scope="session")
-def vgg_file(tmp_path_factory) -> Path:
-    """VGG-16 convolutions under torchvision's names, half precision, drawn at random."""
+@pytest.fixture(scope="module", autouse=True)
+def width(request) -> Iterator[None]:
+    """A narrow SalGAN for all modules but those that say FULL_WIDTH."""
+    if getattr(request.module, "FULL_WIDTH", False):
+        yield
+        return
+    with narrowed():
+        yield
+
+
+@pytest.fixture
+def full_width() -> Iterator[None]:
+    """The real channels for one test of a module that does without."""
+    with widened():
+        yield
+
+
+def write_vgg(path: Path) -> Path:
+    """VGG-16 convolutions under torchvision's names, half precision, drawn at random, as wide as SalGAN is now."""
     import torch
     from safetensors.torch import save_file
 
@@ -61,30 +78,59 @@ def vgg_file(tmp_path_factory) -> Path:
         scale = (2 / (layer.inputs * 9)) ** 0.5
         tensors[f"features.{index}.weight"] = (torch.randn(weight, generator=rng) * scale).half()
         tensors[f"features.{index}.bias"] = torch.full(bias, 0.01).half()
-    path = tmp_path_factory.mktemp("vgg") / "vgg16.safetensors"
     save_file(tensors, path)
     return path
 
 
 @pytest.fixture(scope="session")
-def run_config(vgg_file):
+def narrow_vgg_file(tmp_path_factory) -> Path:
+    """As `write_vgg` makes them, for a narrow SalGAN."""
+    with narrowed():
+        return write_vgg(tmp_path_factory.mktemp("vgg") / "vgg16.safetensors")
+
+
+@pytest.fixture(scope="module")
+def vgg_file(request, width, narrow_vgg_file, tmp_path_factory) -> Path:
+    """As `write_vgg` makes them, of the module's width."""
+    if getattr(request.module, "FULL_WIDTH", False):
+        return write_vgg(tmp_path_factory.mktemp("vgg") / "vgg16.safetensors")
+    return narrow_vgg_file
+
+
+@pytest.fixture(scope="session")
+def run_config(narrow_vgg_file):
     """Both phases, an odd number of batches of unequal size, an encoder from a file, nothing drawn."""
     from salbench_models.salgan import SalGANConfig
 
     return SalGANConfig(
         **{"size": "48x32", "epochs": 1, "adversarial_epochs": 2, "batch": 4, "learning_rate": 1e-5},
-        **{"vgg_weights": str(vgg_file), "tensorboard": False, "samples": 0},
+        **{"vgg_weights": str(narrow_vgg_file), "tensorboard": False, "samples": 0},
     )
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, make_job, run_config):
-    """A training that ran through; `job`, `config`, `folder` and the returned `checkpoint`."""
+    """A narrow SalGAN's training that ran through; `job`, `config`, `folder` and the returned `checkpoint`."""
     from salbench_models.salgan import SalGAN
 
     job = make_job(tmp_path_factory.mktemp("finished"))
-    checkpoint = SalGAN.train(job, run_config)
+    with narrowed():
+        checkpoint = SalGAN.train(job, run_config)
     return Finished(job, run_config, job.out, checkpoint)
+
+
+@pytest.fixture(scope="session")
+def full_checkpoint(tmp_path_factory) -> Path:
+    """A checkpoint of the real channels, drawn at random."""
+    from salbench_models.salgan.checkpoint import Header, write_checkpoint
+    from salbench_models.salgan.networks import new_generator
+    from salbench_models.salgan.preprocessing import TORCHVISION
+
+    path = tmp_path_factory.mktemp("full") / "salgan.safetensors"
+    header = Header({}, TORCHVISION, "48x32", ("toy/train",), 1, {}, 0)
+    with widened():
+        write_checkpoint(path, new_generator("he", seed=2, frozen=True).weights(), header)
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,8 @@ import resource
 import signal
 from dataclasses import dataclass
 
+from narrow import narrow
+
 from salbench.errors import SalbenchError
 from salbench.models import TrainingJob
 from salbench.progress import Silent
@@ -49,6 +51,7 @@ def train(out, config, told, batches, in_writing, bytes_at_most):
 
     from salbench_models.salgan import SalGAN
 
+    narrow()
     torch.set_num_threads(1)
     if in_writing:
         torch.save = half_a_state

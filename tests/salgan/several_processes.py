@@ -14,6 +14,8 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from narrow import narrow
+
 from salbench.environment import launch
 from salbench.errors import DataError, SalbenchError
 from salbench.models import TrainingJob
@@ -59,6 +61,7 @@ def failing(out, vgg):
 
 
 def main(out, vgg):
+    narrow()
     torch.set_num_threads(1)
     with joined():
         job, config = compared(out / "compared", vgg)

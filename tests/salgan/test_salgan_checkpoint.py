@@ -22,6 +22,7 @@ from salbench_models.salgan.preprocessing import TORCHVISION
 
 from .scenes import hollow_checkpoint
 
+FULL_WIDTH = True
 HEADER = Header({"loss": "bce4"}, TORCHVISION, "48x32", ("toy/train",), 3, {"nss": 1.25, "cc": None}, 7)
 
 

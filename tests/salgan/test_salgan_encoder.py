@@ -7,6 +7,8 @@ from salbench.errors import DataError
 from salbench_models.salgan.encoder import vgg_weights
 from salbench_models.salgan.layers import ENCODER_SHAPES
 
+FULL_WIDTH = True
+
 
 def test_a_half_precision_file_gives_float32_under_the_papers_names(vgg_file):
     """Catches a wrong index of torchvision's layers and weights left in half precision."""

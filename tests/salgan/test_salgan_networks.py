@@ -6,6 +6,8 @@ from salbench_models.salgan.encoder import vgg_weights
 from salbench_models.salgan.layers import GENERATOR_SHAPES
 from salbench_models.salgan.networks import Discriminator, Generator, new_discriminator, new_generator
 
+FULL_WIDTH = True
+
 
 def count(parameters):
     return sum(parameter.numel() for parameter in parameters)

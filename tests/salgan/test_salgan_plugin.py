@@ -89,11 +89,11 @@ def test_a_model_travels_light_and_predicts_the_same(model):
     assert np.array_equal(copy.predict(scene(1)), expected)
 
 
-def test_maps_do_not_depend_on_the_number_of_threads(finished):
+def test_maps_do_not_depend_on_the_number_of_threads(full_width, full_checkpoint):
     """Catches a layer summed in another order by more threads; at the sizes of 1/16 that real inputs have."""
     from dataclasses import replace
 
-    predictor = SalGAN(checkpoint=finished.checkpoint, device="cpu").predictor
+    predictor = SalGAN(checkpoint=full_checkpoint, device="cpu").predictor
     predictor = replace(predictor, size=(96, 128))
     image = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
     before = torch.get_num_threads()

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from unittest.mock import Mock
 
+import narrow
 import pytest
 import torch
 from PIL import Image
@@ -111,7 +112,7 @@ def test_the_command_line_under_torchrun(picture_folder, vgg_file, tmp_path):
     """
     options = ["train", "salgan", "--dataset", picture_folder, "--vgg-weights", vgg_file, "--size", "48x32"]
     options += ["--batch", "2", "--out", tmp_path, "--learning-rate", "1e-5", "--no-tensorboard", "--samples", "0"]
-    done = torchrun("-m", "salbench", *options, "--epochs", "1", "--device", "cpu")
+    done = torchrun(Path(narrow.__file__), *options, "--epochs", "1", "--device", "cpu")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"checkpoint: {tmp_path / 'salgan.safetensors'}\n"
     assert done.stderr.count("epoch 1 of 1: content") == 1

@@ -17,6 +17,7 @@ from salbench_models.salgan import SalGAN
 from salbench_models.salgan.checkpoint import read_header
 from salbench_models.salgan.released import ReleasedOptions, header, import_released, read_released, values
 
+FULL_WIDTH = True
 CAFFE_MEAN = np.array([103.939, 116.779, 123.68])
 ENCODER = {"conv1": (64, 2), "conv2": (128, 2), "conv3": (256, 3), "conv4": (512, 3), "conv5": (512, 3)}
 DECODER = {"uconv5": (512, 3), "uconv4": (512, 3), "uconv3": (256, 3), "uconv2": (128, 2), "uconv1": (64, 2)}

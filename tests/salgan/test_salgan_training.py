@@ -194,7 +194,7 @@ def test_a_random_encoder_learns_the_scenes(make_job, tmp_path):
     job = make_job(tmp_path, train=scenes(6) * 9)
     config = SalGANConfig(
         **{"size": "48x32", "epochs": 2, "batch": 6, "loss": "bce", "init": "he", "vgg_weights": "none"},
-        **{"optimizer": "adam", "learning_rate": 1e-4},
+        **{"optimizer": "adam", "learning_rate": 1e-3},
     )
     model = SalGAN(checkpoint=SalGAN.train(job, config))
     losses = [float(row["content_loss"]) for row in rows_of(tmp_path)]
@@ -205,10 +205,10 @@ def test_a_random_encoder_learns_the_scenes(make_job, tmp_path):
 
 
 @pytest.mark.data
-def test_the_real_encoder_learns_with_the_papers_settings(make_job, real_vgg, tmp_path):
+def test_the_real_encoder_learns_with_the_papers_settings(full_width, make_job, real_vgg, tmp_path):
     """Catches preprocessing or weights that do not fit each other, and AdaGrad at 3e-4 that leads nowhere."""
-    job = make_job(tmp_path, train=scenes(6) * 12)
-    config = SalGANConfig(size="48x32", epochs=2, batch=6, vgg_weights=str(real_vgg))
+    job = make_job(tmp_path, train=scenes(6) * 6)
+    config = SalGANConfig(size="48x32", epochs=2, batch=3, vgg_weights=str(real_vgg))
     model = SalGAN(checkpoint=SalGAN.train(job, config))
     assert np.mean([nss_at_centre(model.predict, number) for number in range(6)]) > 1
 
