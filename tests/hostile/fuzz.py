@@ -6,6 +6,8 @@ A reader may take a damaged file for a whole one, or refuse it by a SalbenchErro
 is a crash: another exception, a signal, memory or time beyond the bounds. The file is kept then.
 """
 
+import contextlib
+import importlib
 import json
 import os
 import resource
@@ -27,7 +29,9 @@ MEMORY = 2 << 30
 SECONDS, PATIENCE = 20, 900
 """For one file: of computing, and of waiting, which on a machine that others use says little."""
 INPUTS = 40
-"""Damaged files a reader by default; SALBENCH_FUZZ multiplies them."""
+"""Damaged files a reader by default."""
+IMPORTED = ("pyarrow.parquet", "scipy.stats", "safetensors.torch", "torchvision.models")
+"""What readers would import anew in each of their processes."""
 
 
 @dataclass
@@ -213,6 +217,9 @@ def main(arguments: Sequence[str]) -> int:
         del words[words.index("--into") :]
     inputs = int(words[0]) if words else INPUTS
     os.environ["SALBENCH_CACHE"] = ""
+    for name in IMPORTED:
+        with contextlib.suppress(ImportError):  # an extra that is not installed
+            importlib.import_module(name)
     counts = []
     for reader in READERS:
         if not words[1:] or any(part in reader.name for part in words[1:]):

@@ -1,6 +1,6 @@
 """Every reader against files damaged at random: each is read, or refused by an error that names it.
 
-SALBENCH_FUZZ=N tries N times as many; `python tests/hostile/fuzz.py 5000` prints the table.
+Ten files a reader by default; SALBENCH_FUZZ=N tries N times as many; `python tests/hostile/fuzz.py 5000` prints the table.
 """
 
 import os
@@ -13,6 +13,7 @@ import pytest
 from readers import READERS
 
 TIMES = int(os.environ.get("SALBENCH_FUZZ", "1"))
+INPUTS = 10
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds of memory as Linux has them")
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="bounds of memor
 def counts(tmp_path_factory):
     """What became of all readers' files, in a process without this one's modules and threads."""
     folder = tmp_path_factory.mktemp("fuzz")
-    return fuzz.fuzz_apart(fuzz.INPUTS * TIMES, folder)
+    return fuzz.fuzz_apart(INPUTS * TIMES, folder)
 
 
 @pytest.mark.parametrize("name", [reader.name for reader in READERS])
