@@ -3,14 +3,16 @@
 import pytest
 
 from salbench import demo
+from salbench.datasets import synthetic
 from salbench.progress import Silent
 
 
 @pytest.fixture
 def result(tmp_path, monkeypatch):
     monkeypatch.setitem(demo.TRAINING, "epochs", 1)
-    monkeypatch.setitem(demo.TRAINING, "size", "32x32")
-    monkeypatch.setitem(demo.TRAINING, "batch", 32)
+    monkeypatch.setitem(demo.TRAINING, "size", "16x16")
+    monkeypatch.setitem(demo.TRAINING, "batch", 16)
+    monkeypatch.setattr(synthetic, "SPLIT_SIZES", {"train": 16, "val": 4, "test": demo.PICTURES})
     return demo.run_demo(tmp_path / "demo", Silent())
 
 

@@ -187,8 +187,8 @@ def test_images_with_thousands_of_samples_are_all_judged(monkeypatch):
     """Catches crowded images that are left out for their cost: mouse traces have ten thousand samples an image."""
     rng = np.random.default_rng(5)
     few = [stimulus(f"few{i}", gaze(rng, (5, 5), 1.0, 5)) for i in range(2)]
-    many = [stimulus(f"many{i}", gaze(rng, (22, 30), 2.0, 3000)) for i in range(6)]
-    monkeypatch.setattr(densities, "PAIRS", 4_000_000)
+    many = [stimulus(f"many{i}", gaze(rng, (22, 30), 2.0, 1500)) for i in range(6)]
+    monkeypatch.setattr(densities, "PAIRS", 1_000_000)
     fit = fit_centre_prior(few + many, Silent())
     density = np.exp(centre_prior(counts(np.concatenate([one.fixations().positions for one in many])), fit))
     assert density[22, 30] > 20 * density[5, 5]

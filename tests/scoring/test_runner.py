@@ -472,13 +472,19 @@ def wait_for_shards(folder: Path, process: "subprocess.Popen[bytes]", count: int
         time.sleep(0.002)
 
 
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A run of the human row that nobody interrupted, in one process."""
+    out = tmp_path_factory.mktemp("undisturbed") / "run"
+    subprocess.run(command("--dataset", "synthetic", "--model", "humans", "--jobs", 1, "--out", out), check=True)
+    return out
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_an_interrupted_run_goes_on_with_the_same_command_to_the_same_bits(tmp_path, how, jobs):
+def test_an_interrupted_run_goes_on_with_the_same_command_to_the_same_bits(undisturbed, tmp_path, how, jobs):
     """kill -9 and Ctrl-C in the middle: the second call scores only what is missing."""
     plan = ("--dataset", "synthetic", "--model", "humans", "--jobs", jobs)
-    undisturbed = tmp_path / "undisturbed"
-    subprocess.run(command(*plan, "--out", undisturbed), check=True)
     out = tmp_path / "run"
     process = subprocess.Popen(command(*plan, "--out", out), start_new_session=True, stderr=subprocess.PIPE)
     wait_for_shards(out, process)
