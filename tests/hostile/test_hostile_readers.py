@@ -1,6 +1,7 @@
 """Every reader against files damaged at random: each is read, or refused by an error that names it.
 
-Ten files a reader by default; SALBENCH_FUZZ=N tries N times as many; `python tests/hostile/fuzz.py 5000` prints the table.
+Ten files a reader by default; SALBENCH_FUZZ=N tries N times as many; `python tests/hostile/fuzz.py 5000` prints the
+table.
 """
 
 import os
