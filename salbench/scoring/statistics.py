@@ -40,17 +40,32 @@ def interval(values: FloatArray, seed: int, key: str) -> tuple[float | None, flo
     if np.ptp(values) <= ROUNDING * np.abs(values).max():
         return float(values.min()), float(values.max())
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # SciPy warns of what the lines below handle
-        result = scipy.stats.bootstrap(
+        warnings.simplefilter("ignore")  # SciPy warns of resampled means that are all the same
+        means = scipy.stats.bootstrap(
             (values,),
             np.mean,
             n_resamples=RESAMPLES,
-            confidence_level=CONFIDENCE,
+            method="percentile",
             batch=max(1, HELD // values.size),
             rng=generator(seed, "bootstrap", key),
-        )
-    low, high = result.confidence_interval
-    if not (np.isfinite(low) and np.isfinite(high)):
-        tail = (1 - CONFIDENCE) / 2
-        low, high = np.quantile(result.bootstrap_distribution, [tail, 1 - tail])
+        ).bootstrap_distribution
+    tails = np.array([(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    corrected = _bca(tails, values, means)
+    low, high = np.quantile(means, corrected if np.isfinite(corrected).all() else tails)
     return float(low), float(high)
+
+
+def _bca(tails: FloatArray, values: FloatArray, means: FloatArray) -> FloatArray:
+    """The quantiles of resampled means that BCa takes for these tails; NaN where it is undefined.
+
+    SciPy's own would leave out each value in turn, n sums of n values. Means of all but one value are known without.
+    """
+    mean = values.mean()
+    deviations = values - mean
+    below = (np.mean(means < mean) + np.mean(means <= mean)) / 2
+    with np.errstate(all="ignore"):
+        acceleration = np.sum(deviations**3) / (6 * np.sum(deviations**2) ** 1.5)
+        bias = scipy.special.ndtri(below)
+        shifted = bias + scipy.special.ndtri(tails)
+        quantiles: FloatArray = scipy.special.ndtr(bias + shifted / (1 - acceleration * shifted))
+    return quantiles

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+import scipy
 
-from salbench.scoring.statistics import interval, summarise
+from salbench.scoring.randomness import generator
+from salbench.scoring.statistics import CONFIDENCE, RESAMPLES, interval, summarise
 
 
 def test_undefined_values_are_left_out_and_counted():
@@ -34,6 +36,16 @@ def test_the_interval_agrees_with_the_normal_theory_for_normal_values():
     low, high = interval(values, 0, "nss")
     half = 1.96 * values.std(ddof=1) / 20
     assert (low, high) == pytest.approx((values.mean() - half, values.mean() + half), abs=0.02)
+
+
+@pytest.mark.parametrize("n", [3, 5, 20, 300])
+def test_the_interval_is_scipys_of_skewed_values(n):
+    """Catches a wrong sign or power in the correction for skewness: SciPy leaves out each value in turn."""
+    values = np.random.default_rng(n).gamma(0.7, size=n)
+    expected = scipy.stats.bootstrap(
+        (values,), np.mean, n_resamples=RESAMPLES, confidence_level=CONFIDENCE, rng=generator(0, "bootstrap", "nss")
+    ).confidence_interval
+    assert interval(values, 0, "nss") == pytest.approx((expected.low, expected.high), rel=1e-12)
 
 
 def test_nearly_constant_values_still_have_a_finite_interval():
