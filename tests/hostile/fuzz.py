@@ -32,7 +32,6 @@ INPUTS = 40
 """Damaged files a reader by default."""
 IMPORTED = ("pyarrow.parquet", "scipy.stats", "safetensors.torch", "torchvision.models")
 """What readers would import anew in each of their processes."""
-
 LEAST = 4
 """Damaged files even for a reader of which the table needs few."""
 
@@ -62,7 +61,7 @@ def fuzz_apart(inputs: int, folder: Path) -> dict[str, Count]:
 def fuzz_reader(reader: Any, inputs: int, folder: Path) -> Count:
     """Give a reader so many damaged files. Files that it crashes with are kept in the folder."""
     count, done, began = Count(reader.name), 0, time.monotonic()
-    wanted = max(LEAST, round(inputs * reader.share))
+    wanted = max(min(inputs, LEAST), round(inputs * reader.share))
     while done < wanted:
         scratch = Path(tempfile.mkdtemp(prefix="fuzz-", dir=folder))
         done = _batch(reader, done, wanted, scratch, count)
