@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MEND = "make one with `salbench train salgan`"
+LENGTH, METADATA = 8, "__metadata__"
+"""Of the safetensors format: the bytes that tell its header's length, and the header's key of metadata."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +151,20 @@ def write_checkpoint(path: Path, weights: "Mapping[str, Tensor]", header: Header
 
     tensors = {name: tensor.detach().cpu().float().contiguous() for name, tensor in weights.items()}
     content = save(tensors, metadata=header.as_metadata())
-    with replacing(path) as scratch:
-        scratch.write_bytes(content)  # save_file would make it readable by its owner alone
+    with replacing(path) as scratch, scratch.open("wb") as file:  # save_file would make it readable by its owner alone
+        file.writelines(_in_order(content))
+
+
+def _in_order(content: bytes) -> tuple[bytes | memoryview, ...]:
+    """A safetensors file in pieces, with its metadata sorted: the library's order is another one at every call, and the
+    check sum of a file would not tell whether two checkpoints are the same.
+    """
+    end = LENGTH + int.from_bytes(content[:LENGTH], "little")
+    described = json.loads(content[LENGTH:end])
+    described[METADATA] = dict(sorted(described[METADATA].items()))
+    ordered = json.dumps(described, separators=(",", ":")).encode()
+    ordered += b" " * (-len(ordered) % LENGTH)
+    return len(ordered).to_bytes(LENGTH, "little"), ordered, memoryview(content)[end:]
 
 
 def read_weights(path: Path) -> "dict[str, Tensor]":

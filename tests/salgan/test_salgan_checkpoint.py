@@ -47,6 +47,14 @@ def test_a_checkpoint_comes_back_as_it_was(checkpoint, weights):
     assert [path.name for path in checkpoint.parent.iterdir()] == ["salgan.safetensors"]
 
 
+def test_equal_checkpoints_are_equal_files(checkpoint, weights):
+    """Catches safetensors' order of metadata, another one at every call: check sums would differ for nothing."""
+    again = checkpoint.parent / "again.safetensors"
+    write_checkpoint(again, weights, HEADER)
+    assert again.read_bytes() == checkpoint.read_bytes()
+    again.unlink()
+
+
 def test_others_may_read_a_checkpoint(checkpoint):
     """Catches a file for its owner's eyes only, as safetensors' own writer leaves it: the umask decides."""
     plain = checkpoint.parent / "plain"
