@@ -50,6 +50,7 @@ def run() -> None:
     try:
         code = main()
     except Terminated:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # asked again, nothing is left to clean up
         code = 128 + signal.SIGTERM
     sys.exit(code)
 

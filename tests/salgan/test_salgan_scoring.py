@@ -11,18 +11,19 @@ def test_scores_of_salgan_do_not_depend_on_workers_or_threads(full_checkpoint, t
     """Catches sums that change with the number of threads: a 48x32 input is one where oneDNN's do."""
     settings = {"one": ("1", "1"), "threads": ("1", "2"), "workers": ("2", "2")}
     for name, (jobs, threads) in settings.items():
-        command = [
-            "score",
-            "--dataset",
-            "synthetic",
-            "--split",
-            "val",
-            "--model",
-            "salgan",
+        command = ["score", "--dataset", "synthetic", "--split", "val", "--model", "salgan"]
+        options = [
             "--metrics",
             "nss,kl_divergence",
+            "--checkpoint",
+            full_checkpoint,
+            "--device",
+            "cpu",
+            "--jobs",
+            jobs,
+            "--out",
+            tmp_path / name,
         ]
-        options = ["--checkpoint", full_checkpoint, "--device", "cpu", "--jobs", jobs, "--out", tmp_path / name]
         environment = {**os.environ, "OMP_NUM_THREADS": threads}
         subprocess.run([sys.executable, "-m", "salbench", *command, *options], check=True, env=environment)
     scores = [(tmp_path / name / "scores.parquet").read_bytes() for name in settings]
