@@ -8,9 +8,10 @@ from typing import Any
 
 from salbench import __version__
 from salbench.atomic import write_text
+from salbench.errors import UsageError
 from salbench.leaderboard import entries_of
 from salbench.metrics import METRICS
-from salbench.pages.page import render_page
+from salbench.pages.page import names_page, render_page
 from salbench.paths import PathLike
 from salbench.scoring.run_folder import MANIFEST, read_json
 from salbench.tables import make_table
@@ -51,8 +52,11 @@ class DrawnRow:
 def write_site(out: PathLike, boards: Sequence[PathLike]) -> None:
     """Write the page of these boards' entries, and runs, beside every published figure.
 
-    Raises RunError for a board without entries, and for an entry or run that is damaged.
+    `out`: a file that ends with .html. Raises UsageError where it does not, and RunError for a board without entries
+    and for an entry or run that is damaged.
     """
+    if not names_page(Path(out)):
+        raise UsageError(f"{out}: browsers show it as a page only if its name ends with .html")
     entries = [entry for board in boards for entry in entries_of(Path(board))]
     table = make_table(entries, layout="plain", published=True, emphasis=True)
     page = render_page(

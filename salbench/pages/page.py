@@ -1,6 +1,7 @@
 """The frame of every page: one style, light and dark, and data that no text can break out of."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,6 +15,11 @@ _ENVIRONMENT = Environment(
     keep_trailing_newline=True,
     autoescape=True,
 )
+
+
+def names_page(path: Path) -> bool:
+    """Whether browsers take a file of this name for a page."""
+    return path.suffix.lower() in (".html", ".htm")
 
 
 def render_page(template: str, **values: Any) -> str:

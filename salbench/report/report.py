@@ -16,7 +16,7 @@ from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, RunError, UsageError
 from salbench.metrics import METRICS
-from salbench.pages.page import render_page
+from salbench.pages.page import names_page, render_page
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.report.drawings import distributions, legend, roc_drawing
@@ -74,7 +74,7 @@ def write_report(
     scores = {key: np.stack([_column(run, key) for run in opened]) for key in keys}
     stimuli, notes = _stimuli(opened[0], dataset, data, listener)
     target = Path(out)
-    single = target.suffix.lower() in (".html", ".htm")
+    single = names_page(target)
     chosen = _extremes(scores, keys) if single else list(range(len(opened[0].scores)))
     place, page = (Embedded(), target) if single else (Beside(target), target / "index.html")
     drawn, lost = _draw(opened, stimuli, chosen, place, listener)

@@ -94,9 +94,7 @@ def score(
     workers = find_workers(executor, scheduler, jobs, listener, timeout)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device, log_density)
     rules = find_protocol(protocol)
-    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
-    split = split if split is not None else opened.default_split
-    stimuli = listed(opened, split)
+    opened, split, stimuli = _listed(dataset, data, split)
     if source.folder is not None:
         check_maps_fit(open_predictions(source.folder), source.folder, stimuli)
     card = source.load().card
@@ -148,6 +146,14 @@ def score(
         _score_all(folder, scorer, stimuli, workers, strict=strict, progress=listener)
         table = _table(stimuli, keys, folder)
         return folder.finish(table, _summary(table, seed))
+
+
+def _listed(
+    dataset: PathLike | Dataset, data: PathLike | None, split: str | None
+) -> tuple[Dataset, str, Sequence[Stimulus]]:
+    opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
+    split = split if split is not None else opened.default_split
+    return opened, split, listed(opened, split)
 
 
 def _finished_before(folder: RunFolder, progress: Progress) -> Run:

@@ -147,3 +147,10 @@ def test_the_command_writes_the_page_and_refuses_an_empty_board(page, tmp_path, 
     (tmp_path / "empty").mkdir()
     assert main(["leaderboard", "site", str(tmp_path / "empty"), "-o", str(tmp_path / "s.html")]) == 1
     assert "no entries" in capsys.readouterr().err
+
+
+def test_a_name_that_browsers_show_as_text_is_refused(page, tmp_path, capsys):
+    """Catches a page written under a name that no browser opens as one."""
+    assert main(["leaderboard", "site", str(page.parent / "centre"), "-o", str(tmp_path / "board")]) == 2
+    assert "board: browsers show it as a page only if its name ends with .html" in capsys.readouterr().err
+    assert not (tmp_path / "board").exists()
