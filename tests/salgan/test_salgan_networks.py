@@ -83,6 +83,20 @@ def test_the_output_convolution_is_a_convolution(generator):
     torch.testing.assert_close(output(pixels), expected)
 
 
+def test_the_output_does_not_depend_on_the_number_of_threads(generator):
+    """Catches oneDNN's 1x1 convolution in its place: it sums 64 channels to one in an order of its threads."""
+    pixels = torch.rand(1, 64, 32, 48, generator=torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    try:
+        outputs = []
+        for threads in (1, 2):
+            torch.set_num_threads(threads)
+            outputs.append(generator.decoder.output(pixels))
+    finally:
+        torch.set_num_threads(before)
+    assert torch.equal(*outputs)
+
+
 def test_checkpoint_names_are_the_papers_layers(generator):
     """Catches a renamed module, which would break every checkpoint in the world."""
     assert {name: tuple(tensor.shape) for name, tensor in generator.weights().items()} == GENERATOR_SHAPES
