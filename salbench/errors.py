@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+GPU_MEMORY = "OutOfMemoryError"
+"""The name of what torch raises where a GPU's memory does not do; it is no MemoryError, and not all have torch."""
+
 
 class SalbenchError(Exception):
     """Base of every error that salbench raises on purpose; `exit_code` is what the command line ends with."""
@@ -47,3 +50,12 @@ def going_on(file: Path) -> Iterator[None]:
             f"{file} cannot be written ({error.strerror or error}); what was finished is kept: make room, or let it be "
             "written, and run the same command again"
         ) from error
+
+
+def is_lack_of_memory(error: BaseException | None) -> bool:
+    """Whether an error is one of memory, or was raised for one: a reader takes what it cannot read for damaged."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(kind.__name__ == GPU_MEMORY for kind in type(error).__mro__):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -10,6 +10,7 @@ from salbench.datasets.recipes import RECIPES, Archive, Recipe
 from salbench.datasets.registry import DATASETS, salbench_home
 from salbench.downloads import fetch
 from salbench.errors import DataError, UsageError
+from salbench.locks import held
 from salbench.names import unknown_name
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
@@ -50,24 +51,42 @@ def get(
     `out`: its folder, by default `$SALBENCH_HOME/datasets/…`. `local`: a folder with archives that were brought by
     hand, under their names; they are checked like others and stay there. `mirror`: an address below which the archives
     lie under their names, instead of the authors'. `keep_archives`: keep downloaded archives beside the data.
-    Raises UsageError for an unknown data set, DataError, naming what to do, for anything that cannot be had.
+    Raises UsageError for an unknown data set, RunError where another process fetches into the folder, and DataError,
+    naming what to do, for anything that cannot be had.
     """
     recipe, listener = recipe_of(dataset), progress or Silent()
     root = Path(out) if out is not None else salbench_home() / "datasets" / recipe.home
-    root.mkdir(parents=True, exist_ok=True)
-    fetched = []
-    for archive in recipe.archives:
-        if is_there(root, archive):
-            continue
-        source = _bring(recipe, archive, root, local, mirror, listener)
-        if archive.unpacks:
-            unpack(source, root / archive.into, archive.makes, listener, name=archive.name)
-        if archive.unpacks and not keep_archives and source.parent == _downloads(root):
-            source.unlink()
-        fetched.append(archive.name)
-    if _downloads(root).is_dir() and not any(_downloads(root).iterdir()):
-        _downloads(root).rmdir()
+    # Two at once would write into one download and one folder of unpacked files.
+    with held(root, "fetches data into"):
+        fetched = [
+            archive.name
+            for archive in recipe.archives
+            if _got(recipe, archive, root, local, mirror, listener, keep=keep_archives)
+        ]
+        if _downloads(root).is_dir() and not any(_downloads(root).iterdir()):
+            _downloads(root).rmdir()
     return Got(root, tuple(fetched))
+
+
+def _got(
+    recipe: Recipe,
+    archive: Archive,
+    root: Path,
+    local: PathLike | None,
+    mirror: str | None,
+    progress: Progress,
+    *,
+    keep: bool,
+) -> bool:
+    """Bring one archive and what it makes; False where that was there already."""
+    if is_there(root, archive):
+        return False
+    source = _bring(recipe, archive, root, local, mirror, progress)
+    if archive.unpacks:
+        unpack(source, root / archive.into, archive.makes, progress, name=archive.name)
+    if archive.unpacks and not keep and source.parent == _downloads(root):
+        source.unlink()
+    return True
 
 
 def is_there(root: Path, archive: Archive) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 
@@ -87,6 +87,7 @@ def predict(
         source = ModelSource(given=model)
     _check_model(source.load(), with_fixations=images is None)
     stimuli = image_folder(Path(images)) if images is not None else _listed(dataset, data, split)
+    _check_beside(dataset, stimuli, Path(out))
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
     return _write_all(scorer, stimuli, Path(out), form, workers, listener)
 
@@ -147,6 +148,20 @@ def _check_apart(images: PathLike | None, out: Path, data: PathLike | None, spli
     inside, folder = out.resolve(), Path(images).resolve()
     if folder in (inside, *inside.parents) or inside in folder.parents:
         raise UsageError(f"{out}: is the folder of the images, or in it, or around it; name another one for the maps")
+
+
+def _check_beside(dataset: PathLike | Dataset | None, stimuli: Sequence[Stimulus], out: Path) -> None:
+    """Maps must never take the place of a data set's own files, nor be taken for its own maps later."""
+    there = out.resolve()
+    if isinstance(dataset, str | PurePath) and Path(dataset).is_dir():
+        root = Path(dataset).resolve()
+        if root in (there, *there.parents):
+            raise UsageError(f"{out}: is the folder of the data set, or in it; name another one for the maps")
+    files = (file for one in stimuli for file in (one.image_file, one.map_file) if file is not None)
+    own = {folder.resolve() for folder in {file.parent for file in files}}
+    for folder in {(there / one.id).parent for one in stimuli}:
+        if folder.resolve() in own:
+            raise UsageError(f"{out}: maps would lie among the data set's own files; name another folder for them")
 
 
 def _check_model(model: Model, *, with_fixations: bool) -> None:

@@ -6,7 +6,6 @@ after any interruption, with more experiments, or with more epochs.
 """
 
 import hashlib
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -16,6 +15,7 @@ from typing import Any, cast
 
 from salbench import __version__
 from salbench.atomic import write_json, write_text
+from salbench.best_epoch import best_of
 from salbench.curves import write_curve_table, write_curves
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.registry import open_dataset
@@ -263,11 +263,9 @@ def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
 def chosen(plan: Plan, experiment: Experiment, preset: str, epochs: Sequence[TrainedEpoch]) -> TrainedEpoch:
     """The epoch that an experiment scores: the bootstrap's last, or the best of the last phase by validation NSS.
 
-    Of equally good ones the first. RunError where its checkpoint was not kept.
+    RunError where its checkpoint was not kept.
     """
-    last_phase = [one for one in epochs if one.phase == epochs[-1].phase]
-    best = max(last_phase, key=lambda one: one.metrics.get("nss", -math.inf))
-    epoch = epochs[plan.budget.bootstrap - 1] if experiment.at_bootstrap else best
+    epoch = epochs[plan.budget.bootstrap - 1] if experiment.at_bootstrap else best_of(epochs, epochs[-1].phase)
     if epoch.checkpoint is None:
         folder = _training_folder(plan, preset)
         count = len(epochs_factory(MODEL).epochs(folder))

@@ -116,8 +116,9 @@ def _fitted(kind: Kind, predictions: Predictions, stimulus: Stimulus) -> Salienc
     numbers = as_map(values, "the map")
     if np.isnan(numbers).any():
         raise DataError("its map holds NaN, which no picture can")
-    # Pictures of the right size go out as they came in; all else is resized as scoring resizes it.
-    return values if values.shape == stimulus.size else resize_to(numbers, stimulus.size)
+    if values.shape != stimulus.size:
+        return resize_to(numbers, stimulus.size)  # as scoring resizes it
+    return values if values.dtype == np.uint8 else numbers  # 8-bit pictures of the right size go out as they came in
 
 
 def _write_zip(path: Path, maps: Maps) -> None:
@@ -134,6 +135,8 @@ def _check_zip(path: Path, stimuli: Sequence[Stimulus]) -> None:
         for name, size in wanted.items():
             with Image.open(io.BytesIO(archive.read(name))) as picture:
                 _check_size(path, name, (picture.height, picture.width), size)
+                if picture.mode != "L":
+                    raise DataError(f"{path}: {name} read back is a picture of mode {picture.mode}; wanted: 8-bit grey")
 
 
 def _check_size(path: Path, name: str, found: tuple[int, ...], wanted: tuple[int, int]) -> None:

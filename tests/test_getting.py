@@ -15,7 +15,8 @@ from salbench import downloads, getting
 from salbench.archives import unpack
 from salbench.cli import main
 from salbench.datasets.recipes import RECIPES, Archive, Recipe
-from salbench.errors import DataError, UsageError
+from salbench.errors import DataError, RunError, UsageError
+from salbench.locks import held
 from salbench.progress import Silent
 
 
@@ -349,3 +350,15 @@ def test_an_unpacking_that_was_killed_while_moving_is_done_again(tmp_path):
     unpack(archive, root, ["A", "B"], Silent())
     assert [(root / name).read_text() for name in ("A/x", "B/y")] == ["new", "new"]
     assert sorted(path.name for path in (root / ".salbench").iterdir()) == ["a.zip.json"]
+
+
+def test_two_at_once_are_refused(server, recipe, tmp_path):
+    """Catches two processes that unpack into one folder, of which one removes what the other is about to move."""
+    with (
+        held(tmp_path / "mit", "fetches data into"),
+        pytest.raises(RunError, match="another process fetches data into"),
+    ):
+        getting.get("mit1003", out=tmp_path / "mit")
+    assert server.ranges == []
+    getting.get("mit1003", out=tmp_path / "mit")
+    assert listing(tmp_path / "mit") == DONE

@@ -5,11 +5,13 @@ Most of it with a model that trains in no time (toy_model.py), under SalGAN's na
 
 import csv
 import json
+import math
 import shutil
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from toy_model import Toy
@@ -22,7 +24,7 @@ from salbench.errors import RunError, UsageError
 from salbench.experiments import EXPERIMENTS, Budget
 from salbench.locks import held
 from salbench.progress import Silent
-from salbench.reproduction import reproduce
+from salbench.reproduction import chosen, reproduce
 from salbench.scoring.run_folder import open_run
 
 BUDGET = {"epochs": 3, "bootstrap": 1}
@@ -217,6 +219,15 @@ def test_a_best_epoch_whose_checkpoint_is_gone_says_so(everything, dataset):
     result = reproduce(["table3"], dataset, out=everything.out, **BUDGET)
     assert set(result.failures) == {"mse"}
     assert f"no checkpoint of epoch {best.epoch}" in result.failures["mse"]
+
+
+def test_the_epoch_of_a_nss_that_is_no_number_is_never_the_best(everything, dataset):
+    """Catches a NaN that comes first and so wins every comparison."""
+    (first, *others) = everything.trained["mse"]
+    broken = [replace(first, metrics={"nss": math.nan}), *others]
+    plan = SimpleNamespace(budget=Budget(3))
+    best = max(others, key=lambda one: one.metrics["nss"])
+    assert chosen(plan, EXPERIMENTS["table3"], "mse", broken).epoch == best.epoch
 
 
 def test_a_training_that_is_made_anew_is_scored_anew(everything, dataset):

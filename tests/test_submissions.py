@@ -146,3 +146,17 @@ def test_requests_that_make_no_sense(tmp_path, capsys):
     assert main(["export", "--help"]) == 0
     shown = capsys.readouterr().out
     assert all(kind in shown for kind in KINDS)
+
+
+def test_16_bit_maps_are_stretched_to_8_bits(benchmark, tmp_path):
+    """Catches an archive whose pictures a benchmark's uint8 reader cannot take."""
+    maps = write_maps(tmp_path / "maps")
+    fine = np.random.default_rng(1).integers(20_000, 40_000, SIZES["i2"], dtype=np.uint16)
+    (maps / "i2.npy").unlink()
+    Image.fromarray(fine).save(maps / "i2.png")
+    with zipfile.ZipFile(export("mit300", maps, tmp_path / "m.zip", dataset=benchmark)) as archive:
+        shown = np.asarray(Image.open(BytesIO(archive.read("i2.png"))))
+    assert shown.dtype == np.uint8
+    assert (shown.min(), shown.max()) == (0, 255)
+    wanted = (fine - 20_000.0) / (fine.max() - fine.min()) * 255
+    assert np.corrcoef(wanted.ravel(), shown.ravel())[0, 1] > 0.999

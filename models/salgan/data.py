@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +28,8 @@ from salbench_models.salgan.reasons import reason_of
 Sample = tuple[RGBImage, FloatArray]
 Share = tuple[int, int]
 
+TRACE_SEED = 20170104
+"""Of the signs that images are known again by: the day of the paper's first version. Another one knows none again."""
 MIRRORS = 1
 """Tells the coins of mirroring from the order of images; not 0, which NumPy takes for no number at the end."""
 
@@ -65,7 +67,7 @@ class TrainingSet:
 
     `features`: (n, H/8, W/8, 256) float16, the frozen encoder's output of each image, or None where it is not kept.
     `flips`: whether each image is mirrored in every other epoch or so, which features do not go with. `skipped`: how
-    many stimuli could not be trained on.
+    many stimuli could not be trained on. `stimuli`: the names of those that could, where they have any.
     """
 
     images: npt.NDArray[np.uint8]
@@ -73,6 +75,22 @@ class TrainingSet:
     features: npt.NDArray[np.float16] | None = None
     flips: bool = False
     skipped: int = 0
+    stimuli: tuple[str, ...] = ()
+
+    @cached_property
+    def traces(self) -> torch.Tensor:
+        """(n, 2) float32: what each image and its truth are known by again, in a later process or on another machine.
+
+        Sums of their values, 0 to 1, with signs drawn from a fixed seed, over the root of their number. Another image
+        changes the first by about 0.3, other libraries by 0.002; one fixation elsewhere changes the second by about
+        0.02, how a processor rounds by 0.00001.
+        """
+        signs = np.random.default_rng(TRACE_SEED).choice(np.array([-1, 1], np.float32), self.images[0].size)
+        traces = np.empty((len(self), 2), np.float32)
+        for trace, image, truth in zip(traces, self.images, self.truths, strict=True):
+            trace[0] = image.ravel() @ signs / (255 * math.sqrt(image.size))
+            trace[1] = truth.ravel().astype(np.float32) @ signs[: truth.size] / math.sqrt(truth.size)
+        return torch.from_numpy(traces)
 
     def __len__(self) -> int:
         return len(self.images)
@@ -146,16 +164,17 @@ def read_training_set(job: TrainingJob, size: tuple[int, int], memory_gb: float)
     RunError where they fit neither into memory nor on the disk.
     """
     images, truths = room_for(len(job.train), size, memory_gb, job.out)
-    count = 0
-    for image, truth in samples(job, size):
-        images[count], truths[count] = image, truth
-        count += 1
+    stimuli: list[str] = []
+    for stimulus, (image, truth) in samples(job, size):
+        images[len(stimuli)], truths[len(stimuli)] = image, truth
+        stimuli.append(stimulus.id)
+    count = len(stimuli)
     skipped = len(job.train) - count
     if count == 0:
         raise DataError(f"{job.dataset}: none of its {skipped} stimuli can be trained on")
     if skipped:
         job.progress.note(f"training on {count} of {len(job.train)} stimuli, {skipped} skipped")
-    return TrainingSet(images[:count], truths[:count], skipped=skipped)
+    return TrainingSet(images[:count], truths[:count], skipped=skipped, stimuli=tuple(stimuli))
 
 
 def room_for(count: int, size: tuple[int, int], memory_gb: float, folder: Path) -> tuple[Any, Any]:
@@ -199,17 +218,17 @@ def reserve(file: IO[bytes], size: int) -> None:
             raise
 
 
-def samples(job: TrainingJob, size: tuple[int, int]) -> Iterator[Sample]:
-    """Image and truth of each usable stimulus, in the order given; one that is not is named."""
+def samples(job: TrainingJob, size: tuple[int, int]) -> Iterator[tuple[Stimulus, Sample]]:
+    """Each usable stimulus with its image and truth, in the order given; one that is not is named."""
     job.progress.start(f"reading {job.dataset}", len(job.train))
     try:
         # Threads do: Python's lock is held for a fifth of the work, most of which is decoding and Fourier transforms.
         with closing(in_order(partial(outcome, job, size), job.train)) as outcomes:
-            for found in outcomes:
+            for stimulus, found in zip(job.train, outcomes, strict=True):
                 if isinstance(found, str):
                     job.progress.note(f"skipped {found}")
                 else:
-                    yield found
+                    yield stimulus, found
                 job.progress.advance()
     finally:
         job.progress.finish()

@@ -2,11 +2,10 @@
 
 import csv
 import io
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from salbench.errors import RunError
 
@@ -24,21 +23,6 @@ the others where they were."""
 
 MOST_BYTES = 64_000_000
 """No training has that many epochs: what is larger is not read."""
-
-
-class Scored(Protocol):
-    """What epochs are compared by."""
-
-    @property
-    def phase(self) -> str:
-        """`content` or `adversarial`."""
-
-    @property
-    def metrics(self) -> Mapping[str, float]:
-        """Validation means."""
-
-
-S = TypeVar("S", bound=Scored)
 
 
 @dataclass(frozen=True)
@@ -108,22 +92,6 @@ class Begun:
         """What `dataclasses.asdict` was given. TypeError or KeyError for another record."""
         means = {name: Means(**record[name]) for name in ("losses", "figures")}
         return cls(**{**record, **means})
-
-
-def nss_of(epoch: Scored) -> float:
-    """Validation NSS by which epochs are compared; minus infinity where there is none."""
-    value = epoch.metrics.get("nss", math.nan)
-    return value if math.isfinite(value) else -math.inf
-
-
-def best_of(history: Sequence[S], phase: str) -> S:
-    """The first epoch of a phase with its best validation NSS; its last where none was measured.
-
-    ValueError where the phase has no epoch.
-    """
-    epochs = [epoch for epoch in history if epoch.phase == phase]
-    best = max(epochs, key=nss_of)
-    return best if math.isfinite(nss_of(best)) else epochs[-1]
 
 
 def as_csv(history: Sequence[Epoch]) -> str:

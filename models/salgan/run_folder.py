@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from salbench.atomic import replacing
+from salbench.best_epoch import best_of
 from salbench.errors import DataError, RunError
 from salbench_models.salgan.checkpoint import Header, read_header, write_checkpoint
 from salbench_models.salgan.config import OPERATIONAL, SCHEDULE, SalGANConfig
 from salbench_models.salgan.files import copy_whole
-from salbench_models.salgan.history import EPOCHS, Begun, Epoch, as_csv, best_of
+from salbench_models.salgan.history import EPOCHS, Begun, Epoch, as_csv
 from salbench_models.salgan.reasons import reason_of
 
 if TYPE_CHECKING:
@@ -42,11 +43,15 @@ LATER = ("validation_split", "validation_stimuli")
 
 @dataclass
 class Saved:
-    """Where a run stands: the epochs that are done, the one that is begun, and the learner, for all but a new run."""
+    """Where a run stands: the epochs that are done, the one that is begun, and the learner, for all but a new run.
+
+    `data`: what its images and truths are known by again, `TrainingSet.traces`; None in states of before there were.
+    """
 
     history: list[Epoch] = field(default_factory=list)
     learner: Mapping[str, Any] | None = None
     begun: Begun | None = None
+    data: "torch.Tensor | None" = None
 
 
 @dataclass(frozen=True)
@@ -61,9 +66,10 @@ class RunFolder:
     final_phase: str
 
     def load(self) -> Saved:
-        """Where the run stands. RunError for a folder of another run or a damaged state."""
+        """Where the run stands. RunError for a folder of another run, or with results but no state or a damaged one."""
         file = self.path / STATE
         if not file.exists():
+            self.check_empty()
             return Saved()
         with readable(file):
             state = read_state(file)
@@ -72,8 +78,18 @@ class RunFolder:
             learner = state["learner"]
             begun = json.loads(state.get("begun", "null"))  # runs of before were saved between epochs alone
             part = None if begun is None else Begun.from_record(begun)
+            data = state.get("data")
         self.check(identity)
-        return Saved(history, learner, part)
+        return Saved(history, learner, part, data)
+
+    def check_empty(self) -> None:
+        """RunError where there are results of a training, which are only ever written after its state."""
+        results = [name for name in (EPOCHS, FINAL, BEST, BEST_CONTENT) if (self.path / name).exists()]
+        if results:
+            raise RunError(
+                f"{self.path} holds {results[0]} of a training, but no {STATE} to go on from: train into another "
+                "folder, or move its files away to train anew"
+            )
 
     def check(self, earlier: Mapping[str, Any]) -> None:
         """RunError naming every field in which an earlier run of this folder differs, its length aside."""
@@ -95,10 +111,11 @@ class RunFolder:
         weights: "Mapping[str, torch.Tensor]",
         header: Header,
         learner: Mapping[str, Any],
+        data: "torch.Tensor | None" = None,
         *,
         keep: bool,
     ) -> None:
-        """Commit the last epoch of `history`. `learner` is the state to go on from. `keep`: this epoch's file too.
+        """Commit the last epoch of `history`. `learner` and `data`: to go on from. `keep`: this epoch's file too.
 
         RunError, naming the file, where the disk does not take it; what was committed before stays.
         """
@@ -108,7 +125,7 @@ class RunFolder:
             write_checkpoint(last, weights, header)
             if keep:
                 copy_whole(last, self.path / kept_name(latest.epoch))
-        self.write_state(Saved(history, learner))
+        self.write_state(Saved(history, learner, data=data))
         # Only now: until the state has this epoch, the best one before it is still the result.
         if best_of(history, latest.phase) is latest:
             best = self.path / (BEST if latest.phase == self.final_phase else BEST_CONTENT)
@@ -125,6 +142,7 @@ class RunFolder:
             "history": json.dumps([dataclasses.asdict(epoch) for epoch in saved.history]),
             "learner": saved.learner,
             "begun": json.dumps(None if saved.begun is None else dataclasses.asdict(saved.begun)),
+            "data": saved.data,
         }
         # An open file, since torch's own writing to a path hides why it failed.
         with going_on(self.path / STATE), replacing(self.path / STATE) as scratch, scratch.open("wb") as file:
@@ -178,7 +196,9 @@ def readable(file: Path) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # the restricted unpickler raises errors of any kind for a damaged file
-        raise RunError(f"{file} cannot be read ({error!r}); remove it to train anew") from error
+        raise RunError(
+            f"{file} cannot be read ({error!r}); remove the folder to train anew, or name another one"
+        ) from error
 
 
 def read_state(file: Path, *, mapped: bool = False) -> Any:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from salbench.best_epoch import best_of
 from salbench.models import TrainedEpoch
-from salbench_models.salgan.history import EPOCHS, best_of, read_epochs
+from salbench_models.salgan.history import EPOCHS, read_epochs
 from salbench_models.salgan.run_folder import BEST, BEST_CONTENT, LAST, epoch_of, kept_name
 
 

@@ -9,6 +9,7 @@ import dataclasses
 import hashlib
 import math
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 
 import torch
 
+from salbench.best_epoch import best_of, nss_of
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import RunError, UsageError
 from salbench.models import TrainingJob
@@ -28,7 +30,7 @@ from salbench_models.salgan.device import own_device, repeatable
 from salbench_models.salgan.encoder import DOWNLOADS
 from salbench_models.salgan.features import drop_features, kept_features
 from salbench_models.salgan.files import held, prepare_folder
-from salbench_models.salgan.history import Begun, Epoch, best_of, nss_of
+from salbench_models.salgan.history import Begun, Epoch
 from salbench_models.salgan.inference import Predictor
 from salbench_models.salgan.learner import DivergenceError, Learner, Step
 from salbench_models.salgan.precision import resolved
@@ -38,6 +40,9 @@ from salbench_models.salgan.samples import SamplePictures
 from salbench_models.salgan.tensorboard import Board, open_board
 
 MAX_SEED = 2**63 - 1
+SAME_TRACES = (0.02, 1e-3)
+"""How far the traces of one image, and of one truth, may differ: libraries round decoded and shrunk images in their own
+ways. See TrainingSet.traces."""
 
 
 def train(job: TrainingJob, config: SalGANConfig) -> Path:
@@ -159,9 +164,11 @@ class Run:
 
 def run_of(job: TrainingJob, config: SalGANConfig, processes: Processes, folder: RunFolder, saved: Saved) -> Run:
     """What the epochs that are still to do share: networks that stand where the state does, images, a board."""
-    learner = learner_of(job, config, processes, saved)
-    data = training_set(job, learner)
+    with enough_memory(job.device):
+        learner = learner_of(job, config, processes, saved)
+        data = training_set(job, learner)
     check_same_images(saved.begun, len(data))
+    processes.first_alone(lambda: check_same_content(saved, data))
     board = board_of(job, learner, saved, len(data))
     return Run(job, folder, saved, learner, data, board, SamplePictures(job, config.samples))
 
@@ -219,6 +226,40 @@ def check_same_images(begun: Begun | None, images: int) -> None:
         )
 
 
+def check_same_stimuli(everyones: Sequence[tuple[str, ...]]) -> None:
+    """RunError, with the name of one, where not every process can train on the same images."""
+    counts = Counter(name for own in everyones for name in own)
+    some = [name for name, count in counts.items() if count < len(everyones)]
+    if some:
+        raise RunError(
+            f"only some processes of this training can train on {min(some)}, and {len(some) - 1} others: "
+            "let all of them read the same files"
+        )
+
+
+def check_same_content(saved: Saved, data: TrainingSet) -> None:
+    """RunError where a training was begun on other images or truths, by their traces.
+
+    A state that has none, new or of before there were any, is given them.
+    """
+    begun_on, saved.data = saved.data, data.traces
+    if begun_on is None:
+        return
+    if begun_on.shape != data.traces.shape:
+        raise RunError(
+            f"this training was begun on {len(begun_on)} images, and now {len(data)} can be trained on: "
+            "bring the others back, or train into another folder"
+        )
+    other = ((begun_on - data.traces).abs() > torch.tensor(SAME_TRACES)).nonzero()
+    if len(other):
+        row, column = (int(value) for value in other[0])
+        what = ("the image", "the ground truth")[column]
+        raise RunError(
+            f"{what} of {data.stimuli[row]} is not the one that this training was begun on: bring it back, "
+            "or train into another folder"
+        )
+
+
 def images_of(begun: Begun | None, batch: int) -> int:
     """The images that are done of an epoch."""
     return 0 if begun is None else min(begun.batches * batch, begun.images)
@@ -232,6 +273,7 @@ def training_set(job: TrainingJob, learner: Learner) -> TrainingSet:
     config, processes = learner.config, learner.processes
     data = processes.each(lambda: read_training_set(job, config.height_width, config.memory_gb))
     processes.agree("number of images to train on", len(data))
+    check_same_stimuli(processes.gathered(data.stimuli))
     if config.flips:
         if config.cache_features:
             job.progress.note("images are mirrored at random, so features of conv1-conv3 are not kept")
@@ -301,6 +343,17 @@ def explained(run: Run, begun: Begun) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def enough_memory(device: str | None) -> Iterator[None]:
+    """RunError for a GPU whose memory does not even do for the networks, or for the features that are to be kept."""
+    try:
+        yield
+    except torch.cuda.OutOfMemoryError as error:
+        raise RunError(
+            f"out of memory on {device} before the first step: see what else uses it, or try a smaller --size"
+        ) from error
+
+
 def draw(run: Run, begun: Begun, step: Step, images_per_second: float) -> None:
     """Show the step that was just done, numbered through all epochs from 1 on."""
     number = (begun.epoch - 1) * math.ceil(begun.images / run.config.batch) + begun.batches
@@ -327,7 +380,7 @@ def steps_left(run: Run, begun: Begun) -> Generator[tuple[int | None, int, Batch
 def save_within(run: Run, begun: Begun) -> None:
     """Save how far an epoch is. Weights that are not finite are not: the next step will find them out."""
     if not any(run.learner.broken_weights()):
-        run.folder.write_state(Saved(run.saved.history, run.learner.state_dict(), begun))
+        run.folder.write_state(Saved(run.saved.history, run.learner.state_dict(), begun, run.saved.data))
     run.saved_at = time.monotonic()
 
 
@@ -338,7 +391,8 @@ def save_epoch(run: Run) -> None:
     run.board.epoch(history[-1].epoch, history[-1].as_row(), picture)
     header = header_of(run.job, run.config, history[-1])
     keep = run.config.keeps(history[-1].epoch)
-    run.folder.save(history, learner.generator.weights(), header, learner.state_dict(), keep=keep)
+    state = learner.state_dict()
+    run.folder.save(history, learner.generator.weights(), header, state, run.saved.data, keep=keep)
     run.saved_at = time.monotonic()
 
 

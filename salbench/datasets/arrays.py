@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from salbench.datasets.dataset import Dataset
-from salbench.datasets.stimulus import Fixations, Stimulus
+from salbench.datasets.stimulus import Fixations, Stimulus, viewer_name
 from salbench.errors import DataError, ShapeError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _of_array(values: Any) -> Fixations:
         raise ShapeError(f"fixations have shape {points.shape}; wanted: (n, 2) x, y or (n, 3) x, y, viewer")
     if points.shape[1] == 2:
         return Fixations.of_one_viewer(points[:, 0], points[:, 1])
-    return Fixations(points[:, 0], points[:, 1], np.array([f"{one:g}" for one in points[:, 2]]))
+    return Fixations(points[:, 0], points[:, 1], np.array([viewer_name(one) for one in points[:, 2]]))
 
 
 def _of_table(table: Any) -> dict[str, Fixations]:

@@ -139,15 +139,22 @@ def _open(path: Path, modified: int) -> tuple[Prepared, dict[str, Any], Any] | N
 
 
 def fingerprint(root: Path) -> str:
-    """SHA-256 over names, sizes and times of all files of a folder; hidden ones are passed over."""
+    """SHA-256 over names, sizes and times of all files of a folder; hidden ones are passed over.
+
+    Of a link that leads nowhere, and of a file that vanishes meanwhile, only the name counts.
+    """
     whole = hashlib.sha256()
     for folder, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
             if not name.startswith("."):
-                state = Path(folder, name).stat()
                 place = Path(folder, name).relative_to(root).as_posix()
-                whole.update(f"{place}\0{state.st_size}\0{state.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+                try:
+                    state = Path(folder, name).stat()
+                    text = f"{place}\0{state.st_size}\0{state.st_mtime_ns}\n"
+                except OSError:
+                    text = f"{place}\n"
+                whole.update(text.encode("utf-8", "surrogateescape"))
     return whole.hexdigest()
 
 

@@ -25,7 +25,7 @@ from salbench.arrays import BoolArray, FloatArray, IntArray, RGBImage
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.hdf5_files import own_array, survives
 from salbench.datasets.image_stimulus import sized_stimulus
-from salbench.datasets.stimulus import LONGEST_NAME, Fixations, LazyStimuli, Stimulus
+from salbench.datasets.stimulus import LONGEST_NAME, Fixations, LazyStimuli, Stimulus, viewer_name
 from salbench.errors import DataError
 from salbench.image_files import MAX_PIXELS
 
@@ -167,7 +167,7 @@ def _in_order(recorded: tuple[FloatArray, Fixations], count: int, path: Path) ->
 def _subjects(file: "h5py.File", name: str, path: Path, count: int) -> npt.NDArray[np.str_]:
     if name not in file:
         return np.full(count, "1")
-    names = [_text(one) if isinstance(one, bytes | str) else f"{one:g}" for one in _vector(file, name, path)]
+    names = [_text(one) if isinstance(one, bytes | str) else viewer_name(one) for one in _vector(file, name, path)]
     if max(map(len, names), default=0) > LONGEST_NAME:
         raise DataError(f"{path}: has a subject whose name is longer than {LONGEST_NAME} letters")
     return np.array(names, dtype=str)

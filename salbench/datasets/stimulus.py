@@ -15,6 +15,11 @@ LONGEST_NAME = 200
 """Letters of a viewer's name: arrays give each fixation as much room as the longest name takes."""
 
 
+def viewer_name(number: float) -> str:
+    """The name of a viewer whom a file or an array knows by a number: two numbers never share one."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))
+
+
 @dataclass(frozen=True, eq=False)
 class Fixations:
     """Fixations of one stimulus in the order of recording.

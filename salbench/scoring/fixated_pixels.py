@@ -4,6 +4,7 @@ The pixels lie in a file that every process maps: memory does not grow with the 
 """
 
 import hashlib
+import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,8 +19,9 @@ import numpy.typing as npt
 
 from salbench.array_cache import FOLDER_VARIABLE, ArrayCache, passing_cache
 from salbench.arrays import BoolArray, FloatArray, IntArray
+from salbench.atomic import replacing
 from salbench.datasets.stimulus import Fixations, Stimulus
-from salbench.errors import DataError, RunError
+from salbench.errors import DataError, RunError, going_on
 from salbench.progress import Progress
 from salbench.protocols.protocol import Protocol, every_position, middle_rescaled
 
@@ -77,6 +79,21 @@ class FixatedPixels:
     def prepare(self) -> None:
         """Map the file: from then on it may be removed. RunError where it is gone already."""
         _ = self._records
+
+    def keep(self) -> None:
+        """Have the file there, as just used, for processes that are yet to map it: a cache is trimmed, or deleted.
+
+        WriteError where it is gone and cannot be written again.
+        """
+        records = self._records
+        if self.file is None:
+            return
+        with going_on(self.file):
+            try:
+                os.utime(self.file)
+            except FileNotFoundError:
+                with replacing(self.file, durable=False) as scratch:
+                    scratch.write_bytes(records.tobytes())
 
     @cached_property
     def _records(self) -> Pixels:

@@ -28,6 +28,8 @@ from salbench.scoring.stimulus_score import Row
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
 FORMAT = 1
 AGAIN = ".again.jsonl"
@@ -53,6 +55,11 @@ MOST_JSON = 64 << 20
 MOST_ROWS = 10_000_000
 """Of a run; a file of a few kilobytes can claim any number."""
 
+MOST_BYTES = 2 << 30
+"""Of the rows as they are in memory; a hundred thousand take about 10 million."""
+TEXTS = ("stimulus", "category", "error")
+"""The columns of text that rows have."""
+
 IDENTITY = ("format", "salbench", "model", "dataset", "protocol", "metrics", "seed", "save_maps", "inputs")
 
 
@@ -77,15 +84,14 @@ class Run:
         """A row per stimulus: `stimulus`, the metric keys (NaN where undefined), `error` (empty where none); between
         the first two `category`, where the data set has any.
         """
-        import pandas as pd  # noqa: PLC0415 - heavy, and workers do without
-
         file = self.path / SCORES
         try:
-            import pyarrow.parquet as pq  # noqa: PLC0415 - as above
+            import pyarrow.parquet as pq  # noqa: PLC0415 - heavy, and workers do without
 
-            if (count := pq.read_metadata(file).num_rows) > MOST_ROWS:
-                raise RunError(f"{file}: claims {count:,} rows; at most {MOST_ROWS:,} are read")
-            table = pd.read_parquet(file)
+            _check_claims(pq.ParquetFile(file), self.manifest["metrics"], file)
+            # As dictionaries: a text that a small file repeats without end is held once until its length is known.
+            table: pd.DataFrame
+            table = _with_plain_texts(pq.read_table(file, read_dictionary=[*TEXTS]), file).to_pandas()
         except RunError:
             raise
         except Exception as error:  # a damaged file raises errors of many kinds
@@ -169,7 +175,7 @@ class RunFolder:
 
     @property
     def _has_results(self) -> bool:
-        return self.complete or any(self.shards.glob("*.jsonl"))
+        return self.complete or (self.path / SCORES).is_file() or any(self.shards.glob("*.jsonl"))
 
     def begin(self, manifest: Mapping[str, Any], *, overwrite: bool, repeatable: bool) -> None:
         """Claim the folder, which must be held, for a run, or go on with the same run in it.
@@ -179,6 +185,8 @@ class RunFolder:
         """
         self._tidy()
         if (self.path / MANIFEST).is_file() and (overwrite or not self._has_results):
+            if not overwrite:
+                self._check_own()
             self._clear()
         if (self.path / MANIFEST).is_file():
             self._check_same(manifest)
@@ -250,6 +258,15 @@ class RunFolder:
         if not any(self.shards.glob(f"*{AGAIN}")):
             shutil.rmtree(self.shards)
         return Run(self.path)
+
+    def _check_own(self) -> None:
+        """RunError for a manifest that salbench did not write: what lies beside it is somebody's, and stays."""
+        stored = read_json(self.path / MANIFEST)
+        if not {"format", "salbench", *MANIFEST_MEMBERS} <= stored.keys():
+            raise RunError(
+                f"{self.path}: holds a {MANIFEST} that is no run's; name another folder with --out, "
+                "or remove what lies there with --overwrite"
+            )
 
     def _check_same(self, manifest: Mapping[str, Any]) -> None:
         stored = read_json(self.path / MANIFEST)
@@ -335,6 +352,36 @@ def _finite(value: Any) -> bool:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _check_claims(parquet: "pq.ParquetFile", keys: Sequence[str], file: Path) -> None:
+    """RunError for columns that no run has, and for more than is read, before any of it is."""
+    if (count := parquet.metadata.num_rows) > MOST_ROWS:
+        raise RunError(f"{file}: claims {count:,} rows; at most {MOST_ROWS:,} are read")
+    groups = (parquet.metadata.row_group(number) for number in range(parquet.metadata.num_row_groups))
+    if (claimed := sum(group.total_byte_size for group in groups)) > MOST_BYTES:
+        raise RunError(f"{file}: claims {claimed:,} bytes; at most {MOST_BYTES:,} are read")
+    strange = set(parquet.schema_arrow.names) - {*TEXTS, *keys}
+    if strange:
+        raise RunError(f"{file}: has a column {_short(min(strange))}, which no run has; score anew with --overwrite")
+
+
+def _with_plain_texts(table: "pa.Table", file: Path) -> "pa.Table":
+    """A table whose texts are dictionaries, without these. RunError where written out they would be too long."""
+    import pyarrow as pa  # noqa: PLC0415 - heavy, and workers do without
+    import pyarrow.compute as pc  # noqa: PLC0415
+
+    packed = [pa.types.is_dictionary(column.type) for column in table.columns]
+    chunks = [
+        chunk for column, is_text in zip(table.columns, packed, strict=True) if is_text for chunk in column.chunks
+    ]
+    lengths = (pc.sum(pc.take(pc.binary_length(chunk.dictionary), chunk.indices)).as_py() or 0 for chunk in chunks)
+    if (letters := sum(lengths)) > MOST_BYTES:
+        raise RunError(f"{file}: holds {letters:,} bytes of text; at most {MOST_BYTES:,} are read")
+    plain = [
+        column.cast(pa.string()) if is_text else column for column, is_text in zip(table.columns, packed, strict=True)
+    ]
+    return pa.table(plain, names=table.column_names)
 
 
 def _check_columns(table: "pd.DataFrame", keys: Sequence[str], file: Path) -> None:

@@ -15,7 +15,7 @@ from salbench.array_cache import ArrayCache
 from salbench.arrays import BoolArray, FloatArray, IntArray, SaliencyMap
 from salbench.datasets.stimulus import Fixations, Stimulus
 from salbench.densities import CentrePriorFit, centre_prior
-from salbench.errors import DataError, SalbenchError, UsageError, WriteError, going_on
+from salbench.errors import DataError, SalbenchError, UsageError, WriteError, going_on, is_lack_of_memory
 from salbench.image_files import MAX_PIXELS, write_map
 from salbench.metrics import METRICS, Truth
 from salbench.metrics.location import log2_density_at
@@ -170,9 +170,9 @@ class StimulusScorer:
         except WriteError:
             raise
         except SalbenchError as error:
-            return self.failed(one, str(error), passing=_is_lack_of_memory(error))
+            return self.failed(one, str(error), passing=is_lack_of_memory(error))
         except (Exception, SystemExit) as error:  # a plugin may raise anything, or call sys.exit
-            return self.failed(one, f"{type(error).__name__}: {error}", passing=_is_lack_of_memory(error))
+            return self.failed(one, f"{type(error).__name__}: {error}", passing=is_lack_of_memory(error))
 
     def failed(self, one: Numbered, error: str, *, passing: bool = False) -> Row:
         """The row of a stimulus that could not be scored."""
@@ -349,15 +349,6 @@ class StimulusScorer:
     def _rng_of(self, one: Numbered, number: int = 0) -> Callable[[str], np.random.Generator]:
         names = (one.stimulus.id,) if number == 0 else (one.stimulus.id, str(number))
         return lambda key: generator(self.seed, *names, key)
-
-
-def _is_lack_of_memory(error: BaseException | None) -> bool:
-    """Whether an error is one of memory, or was raised for one: a reader takes what it cannot read for damaged."""
-    while error is not None:
-        if isinstance(error, MemoryError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
 
 
 def _scorable(answer: Any) -> SaliencyMap:

@@ -9,7 +9,7 @@ from salbench.ahead import one_ahead
 from salbench.array_cache import open_cache
 from salbench.arrays import RGBImage, SaliencyMap
 from salbench.datasets.stimulus import Stimulus
-from salbench.errors import DataError, SalbenchError
+from salbench.errors import DataError, RunError, SalbenchError, is_lack_of_memory
 from salbench.models import Context, ModelCard
 from salbench.progress import Progress
 from salbench.protocols import find_protocol
@@ -20,17 +20,22 @@ from salbench.scoring.workers import CHUNK, run_chunks
 
 Predict = Callable[[RGBImage], SaliencyMap]
 
+AGAIN = "The same command goes on from what was saved"
 KEPT_IMAGES = 1 << 28
 """Bytes of decoded images that are kept from one validation to the next."""
 
 
 @dataclass(frozen=True, slots=True)
 class Predicted:
-    """A stimulus and the map that was predicted for it, or why there is none: `error` as a row tells it."""
+    """A stimulus and the map that was predicted for it, or why there is none: `error` as a row tells it.
+
+    `passing`: whether memory did not do, which it may another time.
+    """
 
     one: Numbered
     saliency_map: SaliencyMap | None
     error: str = ""
+    passing: bool = False
 
 
 @dataclass
@@ -43,6 +48,8 @@ class ReadyMap:
     def predict_stimulus(self, stimulus: Stimulus, context: Context) -> SaliencyMap:
         """The map. DataError where there is none."""
         if self.given is None or self.given.saliency_map is None:
+            if self.given and self.given.passing:
+                raise DataError(self.given.error) from MemoryError()
             raise DataError(self.given.error if self.given else "no map was predicted")
         return self.given.saliency_map
 
@@ -72,7 +79,8 @@ class Validator:
     """Scores predict functions on the same stimuli by MIT300's protocol, called as `validate` of a TrainingJob.
 
     `jobs`: processes that compute metrics while this one predicts; with 1 this one does both. The scores do not depend
-    on it. A stimulus that cannot be scored is named once and left out of the means.
+    on it. A stimulus that cannot be scored is named once and left out of the means. One that could be scored before and
+    cannot now ends the validation, since its means would not compare with those of other epochs.
     Fixations are read, and processes started, in the first call: of several processes that train, one alone validates.
     """
 
@@ -84,7 +92,7 @@ class Validator:
         self.protocol = find_protocol("mit300")
         self.keys = self.protocol.choose(None)
         self.images = KeptImages(KEPT_IMAGES)
-        self.named: set[str] = set()
+        self.left_out: frozenset[str] | None = None
 
     @cached_property
     def work(self) -> ScoreMaps:
@@ -97,19 +105,36 @@ class Validator:
         return ScoreMaps(scorer, ready)
 
     def __call__(self, predict: Predict) -> Mapping[str, float]:
-        """The mean of each metric, by key. DataError where no stimulus can be scored, RunError where a worker dies."""
+        """The mean of each metric, by key.
+
+        DataError where no stimulus can be scored, RunError where memory does not do, where a worker dies, and where
+        other stimuli cannot be scored than in the first call.
+        """
         rows = self.rows(predict)
+        self.check(rows)
         scored = [row.scores for row in rows if not row.error]
-        if not scored:
-            raise DataError(f"no validation stimulus could be scored; the first: {rows[0].error}")
-        for row in rows:
-            if row.error and row.stimulus not in self.named:
-                self.named.add(row.stimulus)
-                self.progress.note(f"validation leaves out {row.stimulus}: {row.error}")
         return {key: mean_of_defined([scores[key] for scores in scored]) for key in self.keys}
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """Say, the first time, what is left out; raise what `__call__` raises for these rows."""
+        errors = {row.stimulus: row.error for row in rows if row.error}
+        for row in rows:
+            if row.passing:
+                raise RunError(f"the validation of {row.stimulus} failed: {row.error}. {AGAIN}")
+        if len(errors) == len(rows):
+            raise DataError(f"no validation stimulus could be scored; the first: {rows[0].error}")
+        if self.left_out is None:
+            self.left_out = frozenset(errors)
+            for stimulus, error in errors.items():
+                self.progress.note(f"validation leaves out {stimulus}: {error}")
+        other = sorted(self.left_out ^ errors.keys())
+        if other:
+            now = f"cannot be scored: {errors[other[0]]}" if other[0] in errors else "can be scored now"
+            raise RunError(f"the validation of {other[0]} was otherwise before; it {now}. {AGAIN}")
 
     def rows(self, predict: Predict) -> list[Row]:
         """The row of each stimulus, in their order."""
+        self.work.scorer.pixels.keep()
         size = CHUNK if self.jobs == 1 else 1  # few maps wait for a worker at a time
         rows: dict[int, Row] = {}
         with closing(one_ahead(self.with_images())) as images:
@@ -158,4 +183,4 @@ def predicted(predict: Predict, one: Numbered, image: RGBImage | Exception) -> P
     except SalbenchError as error:
         return Predicted(one, None, str(error))
     except Exception as error:  # a plugin may raise anything
-        return Predicted(one, None, f"{type(error).__name__}: {error}")
+        return Predicted(one, None, f"{type(error).__name__}: {error}", is_lack_of_memory(error))

@@ -53,3 +53,11 @@ def test_what_does_not_fit_is_refused():
         from_arrays(IMAGES, {"a": [[1, 2, 3, 4]]})
     with pytest.raises(DataError, match="no column 'stimulus'"):
         from_arrays(IMAGES, pd.DataFrame({"image": ["a"], "x": [1], "y": [1]}))
+
+
+def test_viewers_known_by_long_numbers_stay_apart():
+    """Catches numbers that are shortened to six digits, which makes one viewer of three."""
+    image = np.zeros((4, 4, 3), np.uint8)
+    points = [[1, 1, 1234567], [2, 1, 1234568], [3, 1, 1234569], [3, 3, 0.5]]
+    (stimulus,) = from_arrays({"a": image}, {"a": points}).stimuli()
+    assert list(stimulus.fixations().by_viewer()) == ["1234567", "1234568", "1234569", "0.5"]

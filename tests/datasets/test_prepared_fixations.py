@@ -86,3 +86,11 @@ def test_a_recording_that_cannot_be_read_still_tells_why(folder, capsys):
         stimuli["s2"].recorded_fixations()
     assert len(stimuli["s1"].recorded_fixations()) == 4
     assert main(["data", "prepare", "--dataset", "synthetic"]) == 2
+
+
+def test_a_link_that_leads_nowhere_costs_nothing(folder, tmp_path):
+    """Catches a stray link anywhere in the folder that keeps everybody from preparing, and then from scoring."""
+    (folder / "images" / "gone.txt").symlink_to(tmp_path / "no such file")
+    prepare(open_dataset(folder), folder)
+    spoil_recordings(folder)
+    assert all(len(one.recorded_fixations()) == 4 * number for number, one in enumerate(open_dataset(folder).stimuli()))

@@ -394,6 +394,22 @@ def test_a_run_that_claims_billions_of_rows_is_refused(tmp_path, monkeypatch):
         run_folder.open_run(tmp_path) if (tmp_path / "summary.json").touch() is None else None
 
 
+def test_a_text_that_is_repeated_without_end_is_refused(tmp_path):
+    """Catches gigabytes made of a few kilobytes: here 4 GB of errors, each of which is stored once."""
+    readers.write_json(tmp_path / "run.json", readers.MANIFEST)
+    count = 2_000_000
+    text = pa.DictionaryArray.from_arrays(pa.array(np.zeros(count, np.int32)), pa.array(["x" * 2000]))
+    number = pa.array(np.zeros(count))
+    table = pa.table({"stimulus": text, "nss": number, "cc": number, "error": text})
+    pq.write_table(table, tmp_path / "scores.parquet", compression="zstd")
+    assert (tmp_path / "scores.parquet").stat().st_size < MIB
+    with pytest.raises(RunError, match=r"scores\.parquet: holds 8,000,000,000 bytes of text"):
+        _ = run_folder.Run(tmp_path).scores
+    pq.write_table(table.append_column("more", text), tmp_path / "scores.parquet", compression="zstd")
+    with pytest.raises(RunError, match=r"scores\.parquet: has a column 'more', which no run has"):
+        _ = run_folder.Run(tmp_path).scores
+
+
 @pytest.mark.parametrize(
     ("column", "values"),
     [

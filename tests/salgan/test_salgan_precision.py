@@ -164,7 +164,7 @@ def test_a_training_keeps_the_precision_that_it_was_begun_with(finished, times):
 def test_a_damaged_state_is_named_by_auto_too(make_job, tmp_path):
     """Catches a traceback of the unpickler, and a measurement for a training that cannot go on."""
     (tmp_path / "state.pt").write_bytes(b"PK half a state")
-    with pytest.raises(RunError, match=r"state\.pt cannot be read .*remove it to train anew"):
+    with pytest.raises(RunError, match=r"state\.pt cannot be read .*remove the folder to train anew"):
         resolved(make_job(tmp_path), AUTO)
 
 

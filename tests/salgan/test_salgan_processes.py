@@ -18,6 +18,7 @@ from salbench_models.salgan.data import TrainingSet
 from salbench_models.salgan.device import own_device
 from salbench_models.salgan.processes import Processes, joined, reachable
 from salbench_models.salgan.run_folder import Saved
+from salbench_models.salgan.training import check_same_stimuli
 
 from .scenes import rows_of, scene
 from .several_processes import compared
@@ -145,6 +146,13 @@ def test_shares_are_the_batch():
     assert len(later) == 1
     assert torch.equal(later[0].images, whole[2].images)
     assert list(data.batches(4, 3, 1, CPU, first=3)) == []
+
+
+def test_processes_that_read_other_images_are_refused():
+    """Catches as many images in each process that are not the same: some would be trained on twice, some never."""
+    check_same_stimuli([("a", "b", "c"), ("a", "b", "c")])
+    with pytest.raises(RunError, match="only some processes of this training can train on b, and 1 others"):
+        check_same_stimuli([("a", "b", "c"), ("a", "c", "d")])
 
 
 def test_a_launch_is_torchruns(monkeypatch):

@@ -1,23 +1,26 @@
+import shutil
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 
 from salbench.atomic import replacing
+from salbench.best_epoch import best_of
 from salbench.errors import RunError, UsageError
 from salbench.models import TrainableFactory
 from salbench_models.salgan import SalGAN, SalGANConfig
 from salbench_models.salgan.checkpoint import read_header, read_weights
-from salbench_models.salgan.data import TrainingSet
+from salbench_models.salgan.data import TrainingSet, read_training_set
 from salbench_models.salgan.encoder import vgg_weights
 from salbench_models.salgan.files import prepare_folder
-from salbench_models.salgan.history import FIGURES, Epoch, best_of
+from salbench_models.salgan.history import FIGURES, Epoch
 from salbench_models.salgan.networks import new_discriminator
-from salbench_models.salgan.run_folder import SCRATCH
-from salbench_models.salgan.training import MAX_SEED, turns
+from salbench_models.salgan.run_folder import SCRATCH, Saved
+from salbench_models.salgan.training import MAX_SEED, check_same_content, turns
 
-from .scenes import Recorder, nss_at_centre, rows_of, scenes
+from .scenes import Recorder, nss_at_centre, rows_of, scene, scenes, truth_of
 
 
 def test_the_class_is_a_trainable_factory():
@@ -121,8 +124,52 @@ def test_another_training_in_the_folder_is_refused(finished):
 def test_a_damaged_state_is_named(make_job, run_config, tmp_path):
     """Catches a traceback of the unpickler, and a silent start from nothing."""
     (tmp_path / "state.pt").write_bytes(b"\x80\x04 half a state")
-    with pytest.raises(RunError, match=r"state\.pt cannot be read .*remove it to train anew"):
+    with pytest.raises(RunError, match=r"state\.pt cannot be read .*remove the folder to train anew"):
         SalGAN.train(make_job(tmp_path), run_config)
+
+
+def test_results_without_a_state_are_not_trained_over(finished, tmp_path):
+    """Catches a training of days replaced by a new one, because one of its files was lost."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    (folder / "state.pt").unlink()
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    with pytest.raises(RunError, match=r"holds epochs\.csv of a training, but no state\.pt"):
+        SalGAN.train(replace(finished.job, out=folder), finished.config)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
+def shifted(stimulus):
+    return np.roll(truth_of(stimulus), 4 if stimulus.id == "3" else 0, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"ground_truth": shifted}, "the ground truth of 3 is not the one that this training was begun on"),
+        ({"train": [replace(one, image_source=partial(scene, 9)) for one in scenes(6)]}, "the image of 0 is not the"),
+        ({"ground_truth": lambda one: truth_of(one) * (one.id != "4")}, "was begun on 6 images, and now 5 can be"),
+    ],
+    ids=["truth", "image", "fewer"],
+)
+def test_other_data_under_the_same_names_are_refused(finished, tmp_path, changes, text):
+    """Catches epochs on files that were replaced, or of which one was damaged, in a training begun on others."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    longer = replace(finished.config, adversarial_epochs=3)
+    with pytest.raises(RunError, match=text):
+        SalGAN.train(replace(finished.job, out=folder, **changes), longer)
+    assert len(rows_of(folder)) == 3
+
+
+def test_traces_know_an_image_again_that_was_rounded_otherwise(make_job, tmp_path):
+    """Catches a training that cannot go on where a library decodes pictures a grey level up or down."""
+    data = read_training_set(make_job(tmp_path), (32, 48), 1.0)
+    rng = np.random.default_rng(0)
+    noise = rng.integers(-1, 2, data.images.shape)
+    rounded = np.clip(data.images.astype(int) + noise, 0, 255).astype(np.uint8)
+    truths = np.nextafter(data.truths, np.float16(2))
+    check_same_content(Saved(data=data.traces), replace(data, images=rounded, truths=truths))
 
 
 def test_a_killed_write_leaves_nothing_behind(finished):

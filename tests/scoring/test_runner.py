@@ -314,29 +314,36 @@ def test_a_damaged_shard_is_scored_again(data, maps, tmp_path):
     assert score(data, predictions=maps, out=tmp_path / "run").scores.equals(whole.scores)
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch names what it raises where a GPU's memory does not do."""
+
+
 class Hungry:
     """A model that finds too little memory for some images, for as long as a file is there."""
 
     card = ModelCard(name="centre", title="Centre")
 
-    def __init__(self, short: Path) -> None:
-        self.short = short
+    def __init__(self, short: Path, error: type[Exception]) -> None:
+        self.short, self.error = short, error
 
     def predict(self, image):
         if self.short.exists() and image.shape[0] == 30:
-            raise MemoryError("not now")
+            raise self.error("not now")
         return np.add.outer(np.arange(image.shape[0]), np.arange(image.shape[1]))
 
 
-def test_errors_of_the_moment_are_tried_again_by_the_same_call_even_of_a_finished_run(data, tmp_path, monkeypatch):
+@pytest.mark.parametrize("error", [MemoryError, OutOfMemoryError])
+def test_errors_of_the_moment_are_tried_again_by_the_same_call_even_of_a_finished_run(
+    data, tmp_path, monkeypatch, error
+):
     """Catches a score that is lost for good because memory was short once, and one that is counted with its error."""
     short = tmp_path / "short"
-    monkeypatch.setattr(ModelSource, "load", lambda source: Hungry(short))
+    monkeypatch.setattr(ModelSource, "load", lambda source: Hungry(short, error))
     whole = score(data, model="centre", metrics=["nss"], out=tmp_path / "whole")
     short.touch()
     run = score(data, model="centre", metrics=["nss"], out=tmp_path / "run")
     assert run.errors == 2
-    assert set(run.scores["error"]) == {"", "MemoryError: not now"}
+    assert set(run.scores["error"]) == {"", f"{error.__name__}: not now"}
     assert score(data, model="centre", metrics=["nss"], out=tmp_path / "run").errors == 2
     short.unlink()
     assert score(data, model="centre", metrics=["nss"], out=tmp_path / "run").errors == 0
@@ -462,6 +469,31 @@ def test_a_folder_with_something_else_in_it_is_left_alone(data, maps, tmp_path):
     with pytest.raises(RunError, match="holds no run"):
         score(data, predictions=maps, out=tmp_path / "run", overwrite=True)
     assert (tmp_path / "run" / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("record", ['{"mine": 1}', "[]", "not JSON"])
+def test_a_record_of_somebody_else_is_left_alone_with_what_lies_beside_it(data, maps, tmp_path, record):
+    """Catches a folder emptied because a file in it is called run.json."""
+    mine = tmp_path / "run"
+    (mine / "maps").mkdir(parents=True)
+    (mine / "maps" / "p.png").touch()
+    (mine / "run.json").write_text(record)
+    with pytest.raises(RunError, match=r"run\.json"):
+        score(data, predictions=maps, out=mine)
+    assert sorted(path.name for path in mine.rglob("*")) == ["maps", "p.png", "run.json"]
+
+
+def test_a_run_whose_summary_is_lost_is_not_another_runs(data, maps, tmp_path):
+    """Catches scores that are thrown away because nothing says any more that they are done."""
+    run = score(data, predictions=maps, metrics=["nss"], out=tmp_path / "run")
+    scores = (run.path / "scores.parquet").read_bytes()
+    (run.path / "summary.json").unlink()
+    with pytest.raises(RunError, match="holds another run; metrics is"):
+        score(data, predictions=maps, metrics=["cc"], out=tmp_path / "run")
+    assert (run.path / "scores.parquet").read_bytes() == scores
+    score(data, predictions=maps, metrics=["nss"], out=tmp_path / "run")
+    assert (run.path / "scores.parquet").read_bytes() == scores
+    assert (run.path / "summary.json").is_file()
 
 
 def wait_for_shards(folder: Path, process: "subprocess.Popen[bytes]", count: int = 1) -> None:

@@ -218,3 +218,47 @@ def test_no_processes_are_no_number_of_jobs(tmp_path):
     with pytest.raises(UsageError, match="jobs is 0; wanted: at least 1"):
         train("salgan", "synthetic", jobs=0, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch names what it raises where a GPU's memory does not do."""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_lack_of_memory_is_no_validation(stimuli, jobs):
+    """Catches epochs compared by means over whatever a full GPU left: the three good rows here would be one."""
+
+    def full(image):
+        if np.array_equal(image, stimuli[1].image()):
+            raise OutOfMemoryError("CUDA out of memory")
+        return red(image)
+
+    validate = Validator(stimuli[:4], None, 0, jobs, Silent())
+    with pytest.raises(RunError, match=rf"validation of {stimuli[1].id} failed: .*CUDA out of memory.*same command"):
+        validate(full)
+
+
+def test_stimuli_that_fail_in_one_epoch_alone_end_it(stimuli, mixed):
+    """Catches a best epoch chosen by means over other stimuli, both ways round."""
+    validate = Validator(mixed, None, 0, 1, Silent())
+    validate(red)
+    with pytest.raises(RunError, match=rf"validation of {stimuli[3].id} was otherwise before; it cannot be scored: Ze"):
+        validate(choosy)
+    validate = Validator(mixed, None, 0, 1, Silent())
+    validate(choosy)
+    with pytest.raises(RunError, match=rf"validation of {stimuli[3].id} was otherwise before; it can be scored now"):
+        validate(red)
+
+
+def test_a_cache_that_is_deleted_costs_no_validation(stimuli):
+    """Catches a training that ends at its next validation, whose new workers map what somebody has removed."""
+    validate = Validator(stimuli, None, 0, 2, Silent())
+    means = validate(red)
+    file = validate.work.scorer.pixels.file
+    stored = file.read_bytes()
+    file.unlink()
+    assert validate(red) == means
+    assert file.read_bytes() == stored
+    os.utime(file, (0, 0))
+    validate(red)
+    assert file.stat().st_mtime > 1e9
