@@ -1,12 +1,14 @@
 """Files that are either whole or not there: written beside their place, then renamed onto it."""
 
+import errno
 import glob
 import json
 import os
 import re
 import secrets
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +21,40 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     The data reaches the disk before the name does, so that a crash leaves the old file or the new one; not `durable`:
     the file is whole for every process, but may be damaged after a crash of the machine, which its reader must notice.
-    An OSError that names no file, as that of a full disk, gets the name of `path`.
+    An OSError that names no file, as that of a full disk, or the scratch file, gets the name of `path`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    scratch.touch(exist_ok=False)
     try:
+        scratch.touch(exist_ok=False)
         yield scratch
         if durable:
             _flush(scratch)
         scratch.replace(path)
     except OSError as error:
-        if error.errno is not None and error.filename is None:
-            error.filename = str(path)
+        if error.errno is not None and error.filename in (None, str(scratch)):
+            error.filename, error.filename2 = str(path), None
         raise
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def check_writable(path: Path) -> None:
+    """OSError, before hours of work for it, where a file could not be written; nothing is left behind."""
+    made = [folder for folder in path.parents if not folder.exists()]
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder", str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        error.filename, error.filename2 = str(path), None
+        raise
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def remove_scratch(path: Path) -> None:

@@ -259,13 +259,17 @@ def _limit(key: str, sizes: Sequence[int], columns: Sequence[FloatArray], seed: 
         return Limit(tuple(means.tolist()), law, known=True)
     if min(abs(law.exponent - end) for end in EXPONENTS) < AT_END:
         return Limit(tuple(means.tolist()), None, why=f"the means of {key} do not follow a power law")
+    lowest, highest = _range(key)
+    if not lowest <= law.limit <= highest:
+        why = f"the power law of {key} ends at {law.limit:.3f}, which {key} cannot be"
+        return Limit(tuple(means.tolist()), None, why=why)
     rng = generator(seed, "limit", key)
     again = [
         fit_power_law(sizes, table[:, rng.integers(0, table.shape[1], table.shape[1])].mean(axis=1).tolist()).limit
         for _ in range(RESAMPLES)
     ]
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.clip(np.quantile(again, [tail, 1 - tail]), *_range(key))
+    low, high = np.clip(np.quantile(again, [tail, 1 - tail]), lowest, highest)
     return Limit(tuple(means.tolist()), law, float(low), float(high))
 
 

@@ -101,7 +101,7 @@ def _of_unfinished(path: Path) -> Iterator[Finding]:
 def _of_finished(path: Path) -> Iterator[Finding]:
     """Of a run with a summary: whether its files can be read and say the same."""
     try:
-        run = open_run(path)
+        run = open_run(path, checked=False)
         scores = run.scores
     except RunError as error:
         yield Finding(str(error), ANEW)
@@ -210,7 +210,7 @@ def _run_state(path: Path) -> str:
     if not (path / SUMMARY).is_file():
         return "unfinished"
     try:
-        run = open_run(path)
+        run = open_run(path, checked=False)
         return f"{run.summary['n']:,} rows, {run.errors:,} errors"
     except RunError:
         return "damaged"

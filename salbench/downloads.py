@@ -1,6 +1,7 @@
 """Files from the network: resumed where a connection broke, checked before they have their name, never half there."""
 
 import shutil
+import socket
 import time
 from pathlib import Path
 from typing import Any
@@ -43,11 +44,21 @@ def fetch(url: str, target: Path, md5: str, by_hand: str, progress: Progress) ->
     return target
 
 
+def nobody_there(error: BaseException | None) -> OSError | None:
+    """Why there was no connection at all: no such host, or one that takes none; None for one that broke."""
+    while error is not None:
+        if isinstance(error, socket.gaierror | ConnectionRefusedError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
 class _Resuming:
     """A downloader for pooch that goes on where `part` ends."""
 
     def __init__(self, part: Path, by_hand: str, progress: Progress) -> None:
         self.part, self.by_hand, self.progress = part, by_hand, progress
+        self.answered = False
 
     def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> bool | None:
         """Bring the file; pooch compares its check sum and gives it its name."""
@@ -75,12 +86,16 @@ class _Resuming:
         headers = {"Accept-Encoding": "identity", **({"Range": f"bytes={start}-"} if start else {})}
         try:
             with requests.get(url, headers=headers, stream=True, timeout=(CONNECT, READ)) as answer:
+                self.answered = True  # from now on a missing network is one that went away, and may come back
                 if start and answer.status_code == requests.codes.requested_range_not_satisfiable:
                     self.part.unlink()  # it is whole, or of another file: the check sum will tell, once it is fetched
                     return False
                 self._refuse(url, answer)
                 return self._store(answer, start if answer.status_code == requests.codes.partial_content else 0)
-        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            missing = None if self.answered else nobody_there(error)
+            if missing is not None:
+                raise DataError(f"{url}: cannot be reached ({missing.strerror}). {self.by_hand}") from error
             return False
         except requests.RequestException as error:
             raise DataError(f"{url}: {_short(error)}. {self.by_hand}") from error

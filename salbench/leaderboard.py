@@ -5,23 +5,19 @@ and its whole summary (means, intervals, counts, check sum of the rows).
 """
 
 import json
-import math
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from salbench.atomic import remove_scratch, write_json
-from salbench.digests import digest_file
-from salbench.errors import RunError
+from salbench.errors import RunError, UsageError
 from salbench.locks import held
-from salbench.scoring.run_folder import MANIFEST, SCORES, Run, identity, read_json
+from salbench.scoring.run_folder import MANIFEST, Run, agree, check_scores, identity, read_json
 from salbench.scoring.statistics import summarise
 
 FORMAT = 1
 PATIENCE = 10.0
 """Seconds that an entry waits for others to be written."""
-AGREEMENT = 1e-9
-"""How far a stored figure may lie from that of the stored rows, relative to it: processors round differently."""
 
 
 def entry_of(run: Run) -> dict[str, Any]:
@@ -36,7 +32,10 @@ def add(run: Run, board: Path, name: str | None = None) -> Path:
     RunError, beside what `entry_of` raises, where the name is that of another run's entry, or where another process
     writes into the folder for too long.
     """
-    file, entry = board / f"{name or run.path.resolve().name}.json", entry_of(run)
+    label = name or run.path.resolve().name
+    if Path(label).name != label or "\\" in label or label.startswith("."):
+        raise UsageError(f"the name is {label!r}; wanted: that of a file in the board's folder, without its .json")
+    file, entry = board / f"{label}.json", entry_of(run)
     with held(board, patience=PATIENCE):
         remove_scratch(file)
         if file.exists():
@@ -77,29 +76,14 @@ def shipped_entries() -> list[Path]:
 
 def check_rows(run: Run) -> None:
     """RunError where a file of the run was changed after it was finished: what its rows give must be its summary."""
-    recorded, scores = run.summary.get("scores_sha256"), run.scores
-    if recorded is None:
+    if run.summary.get("scores_sha256") is None:
         raise RunError(f"{run.path} was made before runs had check sums; score anew with --overwrite")
-    found = digest_file(run.path / SCORES)
-    if recorded != found:
-        raise RunError(
-            f"{run.path / SCORES} is not the file that the run wrote (SHA-256 {found[:8]}, not {recorded[:8]})"
-        )
-    counts = {"n": len(scores), "errors": int((scores["error"] != "").sum())}
-    for name, count in counts.items():
-        if count != run.summary[name]:
-            raise RunError(f"{run.path}: its rows give {name} {count}, but its summary says {run.summary[name]}")
+    check_scores(run)
     keys = run.manifest["metrics"]
     if set(run.summary["metrics"]) != set(keys):
         raise RunError(f"{run.path}: its summary tells of other metrics than its plan")
     for key, figures in summarise({key: run.column(key) for key in keys}, run.manifest["seed"]).items():
         for name, value in figures.items():
-            if not _agree(value, run.summary["metrics"][key][name]):
+            if not agree(value, run.summary["metrics"][key][name]):
                 said = run.summary["metrics"][key][name]
                 raise RunError(f"{run.path}: the rows give {key} {name} {value}, but its summary says {said}")
-
-
-def _agree(one: float | None, other: float | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=AGREEMENT, abs_tol=AGREEMENT)

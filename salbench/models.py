@@ -204,7 +204,7 @@ class PresetFactory(Protocol):
     def presets(self) -> Mapping[str, Mapping[str, Any]]:
         """By name, the fields of `config_class` that are not left at their defaults.
 
-        `config_class` has a text field `preset`, which is given the name, so that it is stored with the rest.
+        Where `config_class` has a text field `preset`, it is given the name, so that it is stored with the rest.
         """
 
 

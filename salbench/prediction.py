@@ -88,6 +88,7 @@ def predict(
     _check_model(source.load(), with_fixations=images is None)
     stimuli = image_folder(Path(images)) if images is not None else _listed(dataset, data, split)
     _check_beside(dataset, stimuli, Path(out))
+    _check_one_format(stimuli, Path(out), form)
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
     return _write_all(scorer, stimuli, Path(out), form, workers, listener)
 
@@ -162,6 +163,14 @@ def _check_beside(dataset: PathLike | Dataset | None, stimuli: Sequence[Stimulus
     for folder in {(there / one.id).parent for one in stimuli}:
         if folder.resolve() in own:
             raise UsageError(f"{out}: maps would lie among the data set's own files; name another folder for them")
+
+
+def _check_one_format(stimuli: Sequence[Stimulus], out: Path, form: str) -> None:
+    """Two maps of one stimulus would make a folder that cannot be scored."""
+    others = {map_suffix(other) for other in MAP_FORMATS} - {map_suffix(form)}
+    there = next((file for one in stimuli for end in others if (file := out / f"{one.id}{end}").exists()), None)
+    if there is not None:
+        raise UsageError(f"{there}: is a map already, in another format; remove it, or name another folder")
 
 
 def _check_model(model: Model, *, with_fixations: bool) -> None:

@@ -55,7 +55,7 @@ def verify(
     """
     if sample is not None and sample < 1:
         raise UsageError(f"sample is {sample}; wanted: at least 1, or none for all rows")
-    opened, listener = open_run(run), progress or Silent()
+    opened, listener = open_run(run, checked=False), progress or Silent()
     stimuli = stimuli_of(opened, dataset, data)
     scorer, digest = _scorer(opened, stimuli, listener)
     faults = [*_fault(lambda: check_rows(opened)), *_coverage_faults(opened, stimuli)]

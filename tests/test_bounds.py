@@ -1,6 +1,7 @@
 """Bounds: the power law, the groups of viewers, and per cents that only compare what compares."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -205,6 +206,15 @@ def test_means_that_do_not_bend_have_no_limit(place, monkeypatch):
     assert bent.law is not None
     assert 0 <= bent.low <= bent.law.limit <= bent.high <= 1
     assert bent.law.limit == pytest.approx(0.99, abs=0.01)
+
+
+def test_a_limit_that_the_metric_cannot_reach_is_none(place):
+    """Catches an AUC of 1.2 printed as what many viewers would reach, outside its own interval."""
+    sizes, images = [1, 2, 3, 4], np.random.default_rng(0).normal(0, 0.001, 30)
+    beyond = _limit("auc_judd", sizes, [images + 1.2 - 0.4 * n**-0.5 for n in sizes], 0, None)
+    assert (beyond.law, beyond.low, beyond.high) == (None, None, None)
+    assert re.fullmatch(r"the power law of auc_judd ends at 1\.\d+, which auc_judd cannot be", beyond.why)
+    assert _limit("nss", sizes, [images + 1.2 - 0.4 * n**-0.5 for n in sizes], 0, None).law is not None
 
 
 def test_a_data_set_with_its_own_maps_ends_at_a_perfect_score(data, tmp_path):

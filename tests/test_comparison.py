@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from resealed import reseal
 
 from salbench.cli import main
 from salbench.comparison import compare, rank
@@ -82,7 +83,7 @@ def test_runs_on_other_stimuli_are_refused(runs, tmp_path):
     rows = pd.read_parquet(copy / "scores.parquet")
     rows.iloc[::-1].to_parquet(copy / "scores.parquet")
     with pytest.raises(RunError, match="other stimuli"):
-        compare(runs["centre"], copy)
+        compare(runs["centre"], reseal(copy))
 
 
 def test_another_ig_baseline_matters_to_ig_only(runs, tmp_path):
@@ -105,7 +106,7 @@ def with_nans(run, folder, places):
     rows = pd.read_parquet(copy / "scores.parquet")
     rows.loc[places, "nss"] = np.nan
     rows.to_parquet(copy / "scores.parquet")
-    return copy
+    return reseal(copy)
 
 
 def test_means_are_over_the_stimuli_that_both_have(runs, tmp_path, capsys):
@@ -135,14 +136,14 @@ def test_rounding_is_no_difference(runs, tmp_path):
     rows = pd.read_parquet(copy / "scores.parquet")
     rows["nss"] *= 1 + 4e-16
     rows.to_parquet(copy / "scores.parquet")
-    (nss,) = compare(copy, runs["centre"], metrics=["nss"]).metrics
+    (nss,) = compare(reseal(copy), runs["centre"], metrics=["nss"]).metrics
     assert (nss.difference.mean, nss.difference.effect, nss.better) == (0.0, None, None)
 
 
 @pytest.mark.parametrize(
     ("file", "damage", "words"),
     [
-        ("scores.parquet", b"no parquet", "cannot be read"),
+        ("scores.parquet", b"no parquet", "is not the file that the run wrote"),
         ("run.json", b"{}", "has no model"),
         ("run.json", b'{"model": []}', "model has no key"),
         ("summary.json", b'{"n": 1}', "has no errors"),

@@ -352,6 +352,16 @@ def test_an_unpacking_that_was_killed_while_moving_is_done_again(tmp_path):
     assert sorted(path.name for path in (root / ".salbench").iterdir()) == ["a.zip.json"]
 
 
+@pytest.mark.parametrize(
+    ("address", "reason"), [("http://127.0.0.1:1", "Connection refused"), ("http://no-such-host.invalid", "not known")]
+)
+def test_a_network_that_is_not_there_is_told_at_once(recipe, tmp_path, monkeypatch, address, reason):
+    """Catches a minute of silence, and a connection that is said to break off though there was none."""
+    monkeypatch.setattr(downloads.time, "sleep", lambda seconds: pytest.fail("waited for nobody"))
+    with pytest.raises(DataError, match=rf"cannot be reached \(.*{reason}.*\)\. By hand: get ALLSTIMULI"):
+        getting.get("mit1003", out=tmp_path / "mit", mirror=address)
+
+
 def test_two_at_once_are_refused(server, recipe, tmp_path):
     """Catches two processes that unpack into one folder, of which one removes what the other is about to move."""
     with (

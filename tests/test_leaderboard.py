@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from salbench.cli import main
-from salbench.errors import RunError
+from salbench.errors import RunError, UsageError
 from salbench.leaderboard import add, entries_of, entry_of, shipped_entries
 from salbench.scoring.run_folder import open_run
 from salbench.scoring.runner import score
@@ -115,8 +115,38 @@ def test_an_altered_mean_is_refused(run):
 
 def test_rows_that_cannot_be_read_are_refused(run):
     (run.path / "scores.parquet").write_bytes(b"PAR1 and nothing more")
+    with pytest.raises(RunError, match=r"scores\.parquet is not the file that the run wrote"):
+        entry_of(run)
+    (run.path / "scores.parquet").unlink()
     with pytest.raises(RunError, match=r"scores\.parquet: cannot be read"):
         entry_of(run)
+
+
+@pytest.mark.parametrize("name", ["../escaped", "a/b", "a\\b", ".hidden", "..", "/x"])
+def test_an_entry_stays_on_its_board(run, tmp_path, name):
+    """Catches a name that is a way out of the folder, or into one."""
+    with pytest.raises(UsageError, match="wanted: that of a file in the board's folder"):
+        add(run, tmp_path / "board", name)
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_every_command_that_reads_a_changed_run_says_so(run, tmp_path, capsys):
+    """Catches a mean that somebody improved by hand, printed in a table, a page or a comparison."""
+    summary = json.loads((run.path / "summary.json").read_text())
+    summary["metrics"]["cc"]["mean"] += 0.2
+    (run.path / "summary.json").write_text(json.dumps(summary))
+    folder = str(run.path)
+    for words in (
+        ["table", folder],
+        ["compare", folder, folder],
+        ["report", folder, "-o", str(tmp_path / "report.html")],
+        ["leaderboard", "site", folder, "-o", str(tmp_path / "site.html")],
+        ["leaderboard", "add", folder, "--board", str(tmp_path / "board")],
+        ["doctor", folder],
+    ):
+        assert main(words) == 1, words
+        told = "".join(capsys.readouterr())
+        assert "the rows give cc mean" in told, words
 
 
 def test_a_table_of_entries_is_that_of_their_runs(run, tmp_path):

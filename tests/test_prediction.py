@@ -56,6 +56,14 @@ def test_maps_never_lie_among_the_stimuli_of_any_data_set(folder, tmp_path):
     assert predict("centre", dataset=dataset, out=tmp_path / "maps").written == 1
 
 
+def test_two_formats_never_share_a_folder(folder, tmp_path):
+    """Catches a folder of maps that nothing can be scored from, as every stimulus has two."""
+    predict("centre", dataset=folder, out=tmp_path / "maps")
+    with pytest.raises(UsageError, match=r"a\.png: is a map already, in another format"):
+        predict("centre", dataset=folder, out=tmp_path / "maps", form="npy")
+    assert predict("centre", dataset=folder, out=tmp_path / "maps", form="png16").written == 2
+
+
 def test_a_neighbour_of_the_data_set_is_written_into(folder, tmp_path):
     """Catches a refusal of what harms nobody."""
     assert predict("centre", dataset=folder, out=tmp_path / "set-maps").written == 2

@@ -32,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SalbenchError as error:
         return _fail(str(error), error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted; score, train, reproduce and demo go on with the same command", INTERRUPTED)
+        return _fail(
+            "interrupted; score, bounds make, train, reproduce and demo go on with the same command", INTERRUPTED
+        )
     except BrokenPipeError:
         sys.stderr.close()  # the reader of a pipe left: there is nobody to tell
         return 1

@@ -47,19 +47,20 @@ def audit(metrics: str | None, out: Path | None, **options: Any) -> int:
     from salbench.scoring.preload import get_ready
 
     get_ready(options["jobs"])
-    from salbench.atomic import write_text
+    from salbench.atomic import check_writable, write_text
     from salbench.audit import audit as audit_maps
     from salbench.cli.console import ConsoleProgress
 
+    if out is not None:
+        check_writable(out)
     progress = ConsoleProgress()
     try:
         done = audit_maps(metrics=metric_keys(metrics), progress=progress, **with_ground_truth(options))
     finally:
         progress.finish()
-    if out is not None:
-        write_text(out, done.to_csv())
     click.echo("\n".join(_lines(done)))
     if out is not None:
+        write_text(out, done.to_csv())
         click.echo(f"figures: {out}", err=True)
     return 1 if done.errors else 0
 

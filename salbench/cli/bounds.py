@@ -109,13 +109,16 @@ def _law_lines(bounds: "Bounds") -> list[str]:
 
     run = next(iter(bounds.runs.values()))
     laws = [(key, limit.law) for key, limit in bounds.limits.items() if limit.law is not None]
+    reasons = sorted({limit.why for limit in bounds.limits.values() if limit.why})
+    missing = [f"no limit: {reason}" for reason in reasons]
     if not laws:
-        return [f"no limit: {reason}" for reason in sorted({limit.why for limit in bounds.limits.values()})]
+        return missing
     table = [["metric", "n viewers predict n others", "root mean square of the residual"]]
     for key, law in laws:
         text = f"{law.limit:z.3f} {law.scale:+.3f} n^{law.exponent:.2f}"
         table.append([symbol_of(key, run), text, f"{law.residual:.2g}"])
-    return [f"power laws through n = {', '.join(map(str, bounds.sizes))}", "", *columns(table)]
+    heading = f"power laws through n = {', '.join(map(str, bounds.sizes))}"
+    return [heading, "", *columns(table), *(["", *missing] if missing else [])]
 
 
 def _run_lines(run: "Run", bounds: "Bounds", lower: str) -> list[str]:

@@ -76,16 +76,18 @@ def score(metrics: str | None, by: str | None, out: Path | None, **options: Any)
     get_ready(options["jobs"], apart=options["timeout"] is not None)
     from salbench.cli.console import ConsoleProgress
     from salbench.cli.text import group_lines, summary_lines
+    from salbench.scoring.groups import category_means, check_categories
     from salbench.scoring.runner import score as score_model
 
+    rules = with_ground_truth(options)
+    if by is not None:
+        check_categories(rules["dataset"], rules["split"])
     progress = ConsoleProgress()
     try:
-        run = score_model(metrics=metric_keys(metrics), out=out, progress=progress, **with_ground_truth(options))
+        run = score_model(metrics=metric_keys(metrics), out=out, progress=progress, **rules)
     finally:
         progress.finish()
     click.echo("\n".join(summary_lines(run)))
     if by is not None:
-        from salbench.scoring.groups import category_means
-
         click.echo("\n".join(["", *group_lines(run, category_means(run))]))
     return 1 if run.errors else 0

@@ -7,6 +7,9 @@ import click
 
 from salbench.cli.options import ANY_PATH
 
+FORMS = {".tex": "latex", ".html": "html", ".htm": "html", ".csv": "csv"}
+"""By the ending of a file's name, what is expected in it."""
+
 
 @click.command()
 @click.argument("runs", nargs=-1, metavar="[RUN]...", type=ANY_PATH)
@@ -46,14 +49,12 @@ from salbench.cli.options import ANY_PATH
     "--format",
     "form",
     type=click.Choice(["latex", "markdown", "html", "csv"]),
-    default="markdown",
-    show_default=True,
-    help="How to print it.",
+    help="How to print it.  [default: by the ending of --out, else markdown]",
 )
 @click.option("--out", "-o", type=ANY_PATH, help="File to write, instead of standard output.")
 def table(
     runs: tuple[Path, ...],
-    form: str,
+    form: str | None,
     transpose: bool,
     interval_style: str,
     siunitx: bool,
@@ -77,6 +78,7 @@ def table(
     from salbench.tables import make_table, render
 
     made = make_table(runs, **options)
+    form = form or FORMS.get(out.suffix.lower() if out else "", "markdown")
     text = render(made, form, transpose=transpose, interval_style=interval_style, siunitx=siunitx, document=document)
     if out is None:
         click.echo(text, nl=not text.endswith("\n"))

@@ -96,13 +96,15 @@ def _configuration(context: click.Context, factory: Any, options: dict[str, Any]
     """Take the configuration out of the options: what was given on the command line, over its preset's values."""
     from salbench.models import with_preset
 
-    values = {item.name: options.pop(item.name) for item in dataclasses.fields(factory.config_class)}
+    names = [item.name for item in dataclasses.fields(factory.config_class)]
+    values = {name: options.pop(name) for name in dict.fromkeys([*names, *preset_option(factory)])}
     given = {
         name: value
         for name, value in values.items()
         if context.get_parameter_source(name) is not ParameterSource.DEFAULT
     }
-    return with_preset(factory, given)
+    chosen = with_preset(factory, given)
+    return {name: value for name, value in chosen.items() if name in names}
 
 
 def _print_config(name: str, config: Any) -> None:
@@ -135,11 +137,16 @@ def _help(name: str, factory: Any) -> str:
     )
 
 
-def _options(factory: Any) -> list[click.Option]:
+def preset_option(factory: Any) -> list[str]:
+    """`preset`, where the model has any: an option even where the configuration does not store its name."""
     from salbench.models import PresetFactory
 
+    return ["preset"] if isinstance(factory, PresetFactory) else []
+
+
+def _options(factory: Any) -> list[click.Option]:
     made = [field_option(item) for item in dataclasses.fields(factory.config_class)]
-    if isinstance(factory, PresetFactory):
+    if preset_option(factory):
         names = ", ".join(factory.presets)
         text = f"Start from a named configuration; options given beside it win. One of {names}."
         made = [option for option in made if option.name != "preset"]

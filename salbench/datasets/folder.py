@@ -67,10 +67,12 @@ def read_fixations(path: Path) -> Fixations:
     x, y = (_numbers(table, column, path) for column in ("x", "y"))
     if "viewer" not in table.columns:
         return Fixations.of_one_viewer(x, y)
-    viewers = table["viewer"].fillna("")
+    viewers = table["viewer"]
+    if viewers.isna().any():  # a viewer may have the initials NA, which pandas takes for nothing
+        viewers = read_table(path, usecols=["viewer"], dtype=str, na_filter=False)["viewer"]
     if viewers.str.len().max() > LONGEST_NAME:
         raise DataError(f"{path}: has a viewer whose name is longer than {LONGEST_NAME} letters")
-    return Fixations(x, y, viewers.to_numpy(dtype=str))
+    return Fixations(x, y, np.array(viewers.tolist(), dtype=str))
 
 
 def _numbers(table: "pd.DataFrame", column: str, path: Path) -> Any:

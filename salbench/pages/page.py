@@ -7,6 +7,9 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+GENERATOR = b'<meta name="generator" content="salbench">'
+"""By which a page is known again."""
+
 _ENVIRONMENT = Environment(
     loader=PackageLoader("salbench.pages"),
     undefined=StrictUndefined,
@@ -20,6 +23,12 @@ _ENVIRONMENT = Environment(
 def names_page(path: Path) -> bool:
     """Whether browsers take a file of this name for a page."""
     return path.suffix.lower() in (".html", ".htm")
+
+
+def made_here(page: Path) -> bool:
+    """Whether a page is one of salbench's, which may be written anew."""
+    with page.open("rb") as file:
+        return GENERATOR in file.read(1000)
 
 
 def render_page(template: str, **values: Any) -> str:

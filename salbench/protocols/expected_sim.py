@@ -14,8 +14,8 @@ import numpy.typing as npt
 from salbench.arrays import FloatArray, IntArray
 
 VALUES = 36_000_000
-"""How many pixels all drawn maps have together: about 150 MB, and less than a second of work. Above 1.1 megapixels it is
-the fewest maps, 128 bytes a pixel: 0.8 GB for 2000 x 3000."""
+"""How many pixels all drawn maps have together: about 150 MB, and less than a second of work. Above 1.1 megapixels
+the fewest maps are more, 128 bytes a pixel: 0.8 GB for 2000 x 3000."""
 SAMPLES = (32, 1000)
 """Fewest and most maps that are drawn; 75 for 600 x 800 pixels, where about 0.001 of SIM is left to gain."""
 

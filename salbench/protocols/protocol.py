@@ -111,6 +111,8 @@ class Protocol:
         `log_density`: whether the model gives log densities. UsageError for a metric that the protocol does not have,
         and for one that needs a log density where the model gives none.
         """
+        if isinstance(keys, str):
+            raise UsageError(f"metrics is {keys!r}; wanted: a list of keys, such as [{keys!r}]")
         if keys is None:
             return tuple(key for key in self.metrics if log_density or key not in self.needs_log_density)
         for key in keys:

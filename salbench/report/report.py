@@ -10,13 +10,13 @@ import numpy as np
 
 from salbench import __version__
 from salbench.arrays import FloatArray
-from salbench.atomic import write_text
+from salbench.atomic import check_writable, write_text
 from salbench.comparison import check_comparable, common_metrics
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.stimulus import Stimulus
 from salbench.errors import DataError, RunError, UsageError
 from salbench.metrics import METRICS
-from salbench.pages.page import names_page, render_page
+from salbench.pages.page import made_here, names_page, render_page
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.report.drawings import distributions, legend, roc_drawing
@@ -70,6 +70,7 @@ def write_report(
     that was named is not the one that the runs were scored on.
     """
     opened, keys = _opened(runs)
+    _check_place(Path(out))
     listener = progress or Silent()
     scores = {key: np.stack([_column(run, key) for run in opened]) for key in keys}
     stimuli, notes = _stimuli(opened[0], dataset, data, listener)
@@ -82,6 +83,16 @@ def write_report(
     values = _values(opened, keys, scores, drawn, roc, [*notes, *_some(lost)])
     write_text(page, render_page("report.html.j2", **values))
     return Report(page, len(drawn), (*notes, *lost))
+
+
+def _check_place(target: Path) -> None:
+    """Before anything is drawn: RunError for somebody else's folder, OSError for a place that cannot be written."""
+    page = target if names_page(target) else target / "index.html"
+    check_writable(page)
+    if page == target or not target.is_dir() or not any(target.iterdir()):
+        return
+    if not (page.is_file() and made_here(page)):
+        raise RunError(f"{target}: exists and holds no report; name another folder, or a file that ends with .html")
 
 
 def _opened(runs: Sequence[PathLike]) -> tuple[list[Run], list[str]]:

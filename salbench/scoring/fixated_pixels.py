@@ -168,12 +168,14 @@ class FixatedPixels:
 class RecordedFixations:
     """All fixations of a split: the fixated pixels, and a SHA-256 over everything recorded.
 
-    `counted`: the pixels of the fixations that the protocol counts; `pixels` itself where it counts all.
+    `counted`: the pixels of the fixations that the protocol counts; `pixels` itself where it counts all. `viewers`: the
+    names of all who fixated anything.
     """
 
     pixels: FixatedPixels
     digest: str
     counted: FixatedPixels
+    viewers: frozenset[str] = frozenset()
 
 
 def no_fixations(stimuli: Sequence[Stimulus]) -> FixatedPixels:
@@ -193,13 +195,14 @@ def read_fixations(
 
     `cache`: where the pixels are kept. `protocol`: says which fixations count.
     """
-    whole = hashlib.sha256()
+    whole, viewers = hashlib.sha256(), set[str]()
     rules = list(dict.fromkeys([every_position, protocol.counted]))
     with _tables([rule.__name__ for rule in rules], cache) as tables:
         progress.start("reading fixations", len(stimuli))
         for stimulus in stimuli:
             recorded = _readable_fixations(stimulus)
             whole.update(_digest(stimulus, recorded))
+            viewers.update(() if recorded is None else map(str, recorded.viewer.tolist()))
             inside = None if recorded is None else recorded.within(stimulus.size).positions
             for table, rule in zip(tables, rules, strict=True):
                 table.add(stimulus, None if inside is None else rule(inside))
@@ -207,7 +210,7 @@ def read_fixations(
         progress.finish()
         digest = whole.hexdigest()
         found = [table.finish(digest, protocol) for table in tables]
-    return RecordedFixations(found[0], digest, found[-1])
+    return RecordedFixations(found[0], digest, found[-1], frozenset(viewers))
 
 
 class _Table:

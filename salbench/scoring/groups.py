@@ -2,12 +2,19 @@
 
 from collections.abc import Mapping
 
+from salbench.datasets.dataset import Dataset
 from salbench.errors import UsageError
 from salbench.scoring.run_folder import Run
 from salbench.scoring.statistics import summarise
 
 CATEGORY = "category"
 Figures = Mapping[str, Mapping[str, float | int | None]]
+
+
+def check_categories(dataset: Dataset, split: str | None) -> None:
+    """UsageError, before anything is scored, for a data set that sorts its stimuli under nothing."""
+    if not any(stimulus.category for stimulus in dataset.stimuli(split)):
+        raise UsageError(f"{dataset.title} sorts its stimuli under no categories")
 
 
 def category_means(run: Run) -> dict[str, Figures]:

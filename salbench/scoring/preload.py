@@ -40,8 +40,9 @@ def get_ready(jobs: int, *, apart: bool = False) -> None:
     global _method  # noqa: PLW0603 - a process has one server
     if not (jobs > 1 or apart) or start_method() != "forkserver":
         return
-    from multiprocessing import forkserver  # noqa: PLC0415 - not there on every system
+    from multiprocessing import forkserver, resource_tracker  # noqa: PLC0415 - not there on every system
 
+    resource_tracker.ensure_running()  # before: its start would end the block of interrupts that the server needs
     # Libraries that read these when they are loaded start no threads; a fork copies none.
     with variables_set(dict.fromkeys(THREAD_VARIABLES, "1")), interrupts_held_back():
         multiprocessing.set_forkserver_preload(list(NEEDED))

@@ -55,6 +55,8 @@ MOST_JSON = 64 << 20
 MOST_ROWS = 10_000_000
 """Of a run; a file of a few kilobytes can claim any number."""
 
+AGREEMENT = 1e-9
+"""How far a stored figure may lie from that of the stored rows, relative to it."""
 MOST_BYTES = 2 << 30
 """Of the rows as they are in memory; a hundred thousand take about 10 million."""
 TEXTS = ("stimulus", "category", "error")
@@ -310,8 +312,10 @@ def _text_column(pa: ModuleType, texts: Sequence[str]) -> Any:
     return pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
 
 
-def open_run(path: PathLike) -> Run:
-    """A finished run. RunError where the folder holds none, or one that was interrupted."""
+def open_run(path: PathLike, *, checked: bool = True) -> Run:
+    """A finished run. RunError where the folder holds none, or one that was interrupted or, unless not `checked`,
+    changed afterwards.
+    """
     path = Path(path)
     if not (path / MANIFEST).is_file():
         raise RunError(f"{path}: holds no run ({MANIFEST} is missing); make one with `salbench score --out {path}`")
@@ -324,7 +328,41 @@ def open_run(path: PathLike) -> Run:
         if not isinstance(key, str):
             raise RunError(f"{path / MANIFEST}: metrics has {_short(key)}; score anew with --overwrite")
         _check_record(run.summary["metrics"], {key: FIGURES}, path / SUMMARY)
+    if checked:
+        check_scores(run)
     return run
+
+
+def check_scores(run: Run) -> None:
+    """RunError where the rows are not the file that the run wrote, or give other means than its summary.
+
+    Runs of before there were check sums pass.
+    """
+    file, recorded = run.path / SCORES, run.summary.get("scores_sha256")
+    if recorded is None:
+        return
+    try:
+        found = digest_file(file)
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read ({error}); score anew with --overwrite") from error
+    if recorded != found:
+        raise RunError(f"{file} is not the file that the run wrote (SHA-256 {found[:8]}, not {str(recorded)[:8]})")
+    counts = {"n": len(run.scores), "errors": int((run.scores["error"] != "").sum())}
+    for name, count in counts.items():
+        if count != run.summary[name]:
+            raise RunError(f"{run.path}: its rows give {name} {count}, but its summary says {run.summary[name]}")
+    for key in run.manifest["metrics"]:
+        defined = run.column(key)[~np.isnan(run.column(key))]
+        mean, said = float(defined.mean()) if defined.size else None, run.summary["metrics"][key]["mean"]
+        if not agree(mean, said):
+            raise RunError(f"{run.path}: the rows give {key} mean {mean}, but its summary says {said}")
+
+
+def agree(one: float | None, other: float | None) -> bool:
+    """Whether a stored figure is that of the stored rows: processors round differently."""
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=AGREEMENT, abs_tol=AGREEMENT)
 
 
 def _check_record(record: Mapping[str, Any], members: Mapping[str, Any], file: Path, within: str = "") -> None:

@@ -27,7 +27,7 @@ from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
 from salbench.protocols.log_density import MAP_CHOICES, MapChoice
 from salbench.result_file import Predictions, open_predictions
-from salbench.scoring.fixated_pixels import FixatedPixels, read_fixations
+from salbench.scoring.fixated_pixels import RecordedFixations, read_fixations
 from salbench.scoring.manifest import describe_run
 from salbench.scoring.preload import get_ready
 from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
@@ -103,7 +103,7 @@ def score(
     cache = open_cache()
     cache.trim()
     recorded = read_fixations(stimuli, listener, cache, rules)
-    _check_viewers(opened, split, recorded.pixels)
+    _check_viewers(opened, split, recorded, listener)
     with one_thread():
         source = source.fitted(stimuli, listener) if parameters is None else source.with_parameters(parameters)
         prior = find_prior(stimuli, listener) if needs_prior(card, rules, keys, maps) else None
@@ -290,9 +290,16 @@ def listed(dataset: Dataset, split: str) -> Sequence[Stimulus]:
     return stimuli
 
 
-def _check_viewers(dataset: Dataset, split: str, found: FixatedPixels) -> None:
-    """DataError where the viewers that alone count fixated nothing: their names are not the data set's."""
-    if dataset.rules.viewers is None or found.ends[-1] > 0:
+def _check_viewers(dataset: Dataset, split: str, found: RecordedFixations, progress: Progress) -> None:
+    """UsageError where the viewers that alone count fixated nothing: their names are not the data set's. A note of each
+    who did not, as where one name of several is misspelt.
+    """
+    if dataset.rules.viewers is None:
+        return
+    if found.pixels.ends[-1] > 0:
+        for viewer in dataset.rules.viewers:
+            if viewer not in found.viewers:
+                progress.note(f"no viewer {viewer!r} fixated anything in {dataset.key}/{split}")
         return
     with suppress(DataError):
         first = replace(dataset, rules=FixationRules()).stimuli(split)[0].recorded_fixations()

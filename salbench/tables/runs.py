@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from salbench.errors import RunError, UsageError
+from salbench.scoring.run_folder import SCORES, open_run
 from salbench.tables.records import Record, one_line, read_record
 
 _RUN_FORMAT = 1
@@ -78,6 +79,8 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
 def read_run(folder: Path) -> Run:
     """The run in a folder, or in an entry's file. RunError where it is no run, not complete, or damaged."""
     plan, summary = _read_entry(folder) if folder.is_file() else (_read_plan(folder), _read_summary(folder))
+    if "scores_sha256" in summary.members and (folder / SCORES).is_file():
+        open_run(folder)  # which looks whether its rows still give its means
     model, dataset, protocol = plan.record("model"), plan.record("dataset"), plan.record("protocol")
     inputs = plan.optional_record("inputs")
     return Run(

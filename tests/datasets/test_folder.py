@@ -117,6 +117,15 @@ def test_bad_fixation_files_are_named(tmp_path, content, text):
     assert str(path) in str(caught.value)
 
 
+def test_initials_that_pandas_takes_for_nothing_are_names(tmp_path):
+    """Catches viewers NA, null and None made into one without a name, whose fixations then predict themselves."""
+    names = ["AB", "NA", "null", "nan", "None", "N/A", ""]
+    for end in ("", ","):
+        rows = [f"{place},2,{name}{end}" for place, name in enumerate(names)]
+        (tmp_path / "a.csv").write_text("\n".join(["x,y,viewer", *rows]) + "\n")
+        assert list(read_fixations(tmp_path / "a.csv").by_viewer()) == names
+
+
 def test_a_missing_fixation_file_tells_what_an_image_without_fixations_needs(tmp_path):
     with pytest.raises(DataError, match="an image without fixations needs a file with the header x,y"):
         read_fixations(tmp_path / "a.csv")

@@ -378,7 +378,8 @@ MANIFEST = {
     "versions": {"numpy": "2.0"},
 }
 FIGURES = {"mean": 0.5, "ci_low": 0.25, "ci_high": 0.75, "n": 3}
-SUMMARY = {"n": 3, "errors": 0, "metrics": {"nss": FIGURES, "cc": FIGURES}, "scores_sha256": "ab" * 32}
+SUMMARY = {"n": 3, "errors": 0, "metrics": {"nss": FIGURES, "cc": FIGURES}}
+"""As of runs of before there were check sums: with one, whatever else was damaged would not be looked at."""
 
 
 def json_of(content: Any) -> Seeds:
@@ -430,7 +431,7 @@ def use_run(run: Any) -> None:
     _ = run.errors, len(run.scores), [run.manifest[name]["title"] + "" for name in ("model", "dataset")]
     for key in run.manifest["metrics"]:
         _ = run.mean(key), run.column(key)
-    if run.summary.get("scores_sha256") != SUMMARY["scores_sha256"]:
+    if "scores_sha256" in run.summary:
         check_rows(run)
 
 
@@ -666,7 +667,7 @@ READERS: tuple[Reader, ...] = (
     Reader(
         "leaderboard entry JSON",
         "board/a.json",
-        json_of({"format": 1, "run": MANIFEST, "summary": SUMMARY}),
+        json_of({"format": 1, "run": MANIFEST, "summary": {**SUMMARY, "scores_sha256": "ab" * 32}}),
         read_entry,
         0.3,
     ),

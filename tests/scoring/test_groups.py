@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 
+from salbench.cli import main
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.synthetic import open_synthetic
 from salbench.errors import UsageError
@@ -37,3 +38,6 @@ def test_a_data_set_without_categories_says_so(tmp_path):
     assert "category" not in run.scores.columns
     with pytest.raises(UsageError, match="no categories"):
         category_means(run)
+    words = ["--dataset", "synthetic", "--model", "centre", "--by", "category", "--out", str(tmp_path / "by")]
+    assert main(["score", *words]) == 2
+    assert not (tmp_path / "by").exists()  # nothing was scored for it
