@@ -330,6 +330,10 @@ def relate(run: Run, bounds: Bounds, *, lower: str = "centre-prior") -> Iterator
     """
     if lower not in bounds.runs:
         raise UsageError(f"{lower!r} is no bound; there are: {', '.join(bounds.runs)}")
+    if bounds.runs[lower].manifest["model"].get("uses_ground_truth"):
+        raise UsageError(
+            f"{lower} is an upper bound, since it is shown the ground truth; a gain has a lower one to start from"
+        )
     _check_comparable(run, bounds.runs[lower])
     for key in run.manifest["metrics"]:
         gold = gold_standard_of(key, bounds)

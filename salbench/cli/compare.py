@@ -109,7 +109,26 @@ def _warning(found: "Comparison") -> list[str]:
     noisy = [one for one in found.metrics if one.better is None]
     if not noisy:
         return []
-    return ["", f"warning: {len(noisy)} of {len(found.metrics)} differences are within the noise; do not rank by them"]
+    return [
+        "",
+        f"warning: {len(noisy)} of {len(found.metrics)} differences are within the noise; do not rank by them",
+        *_too_few(found),
+    ]
+
+
+def _too_few(found: "Comparison") -> list[str]:
+    """A line where even stimuli that all say the same could not have passed: a sign each has but so many ways."""
+    from salbench.comparison import SIGNIFICANT
+
+    tested = [one for one in found.metrics if one.adjusted is not None]
+    stimuli = min((one.difference.n for one in tested), default=0)
+    least = len(tested) * 2.0 ** (1 - stimuli)
+    if least <= SIGNIFICANT or not tested:
+        return []
+    return [
+        f"with {stimuli} stimuli and {len(tested)} metrics p cannot be less than {min(least, 1.0):.2g}, "
+        "whatever the scores: take more stimuli, or name fewer --metrics"
+    ]
 
 
 def _pair_table(found: "Comparison") -> list[list[object]]:

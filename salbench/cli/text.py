@@ -68,6 +68,21 @@ def _losses(summary: dict[str, Any]) -> list[str]:
         lines.append(
             f"{summary['without_fixations']} stimuli have no fixations: undefined metrics are left out of the means"
         )
+    lines += _undefined(summary)
     if summary["fixations_outside"]:
         lines.append(f"{summary['fixations_outside']:,} fixations outside the frame were dropped")
     return lines
+
+
+def _undefined(summary: dict[str, Any]) -> list[str]:
+    """A line for metrics that scored stimuli with fixations have no value of."""
+    defined = summary["n"] - summary["errors"] - summary["without_fixations"]
+    lost: dict[int, list[str]] = {}
+    for key, figures in summary["metrics"].items():
+        lost.setdefault(defined - figures["n"], []).append(METRICS[key].symbol)
+    reason = "their maps are constant or hold NaN, or there are no other images"
+    return [
+        f"{', '.join(symbols)}: undefined for {count} stimuli with fixations: {reason}"
+        for count, symbols in sorted(lost.items())
+        if count > 0
+    ]

@@ -15,7 +15,11 @@ import numpy as np
 import pytest
 
 from salbench import models
+from salbench.bounds import Bounds, relate
 from salbench.cli import main
+from salbench.datasets.dataset import Dataset
+from salbench.datasets.synthetic import open_synthetic
+from salbench.errors import UsageError
 from salbench.models import ModelCard
 from salbench.scoring.runner import score
 
@@ -29,7 +33,7 @@ def run(tmp_path_factory) -> Path:
 def test_a_misspelt_viewer_among_others_is_told_of(tmp_path, capsys):
     """Catches figures of one viewer that are taken for those of two."""
     words = ["score", "--dataset", "synthetic", "--split", "val", "--model", "centre", "--metrics", "nss", "-j", "1"]
-    viewer = json.loads(json.dumps(some_viewer()))
+    viewer = some_viewer()
     assert main([*words, "--viewers", f"{viewer},typo", "--out", str(tmp_path / "run")]) == 0
     told = capsys.readouterr().err
     assert "no viewer 'typo' fixated anything in synthetic/val" in told
@@ -37,8 +41,6 @@ def test_a_misspelt_viewer_among_others_is_told_of(tmp_path, capsys):
 
 
 def some_viewer() -> str:
-    from salbench.datasets.synthetic import open_synthetic
-
     return next(iter(open_synthetic().stimuli("val")[0].fixations().by_viewer()))
 
 
@@ -152,3 +154,39 @@ def test_an_early_ctrl_c_is_one_line(tmp_path, seconds):
     _, told = process.communicate(timeout=60)
     assert "Traceback" not in told
     assert process.returncode in (0, 130, -signal.SIGINT)
+
+
+def test_few_stimuli_are_told_that_no_difference_can_pass(tmp_path, capsys):
+    """Catches "within the noise" for differences that five stimuli with one voice could not have lifted out of it."""
+    runs = []
+    for model in ("centre", "chance"):
+        few = Dataset("few", "Few", {"all": lambda: list(open_synthetic().stimuli("val"))[:5]}, "all")
+        runs.append(str(score(few, model=model, out=tmp_path / model).path))
+    assert main(["compare", *runs]) == 0
+    assert "with 5 stimuli and 9 metrics p cannot be less than 0.56" in capsys.readouterr().out
+    assert main(["compare", *runs, "--metrics", "nss"]) == 0
+    assert "with 5 stimuli and 1 metrics p cannot be less than 0.062" in capsys.readouterr().out
+
+
+def test_maps_that_leave_metrics_undefined_are_told_of(tmp_path, capsys):
+    """Catches a whole run of maps that hold NaN, of which nothing but an n of 0 tells."""
+    (tmp_path / "maps").mkdir()
+    for one in open_synthetic().stimuli("val"):
+        values = np.random.default_rng(0).random(one.size)
+        values[0, 0] = np.nan
+        np.save(tmp_path / "maps" / f"{one.id}.npy", values)
+    words = ["--dataset", "synthetic", "--split", "val", "--predictions", str(tmp_path / "maps"), "-j", "1"]
+    assert main(["score", *words, "--metrics", "auc_judd,nss,cc", "--out", str(tmp_path / "run")]) == 0
+    assert (
+        "NSS, CC: undefined for 16 stimuli with fixations: their maps are constant or hold NaN"
+        in capsys.readouterr().out
+    )
+
+
+@pytest.mark.parametrize("lower", ["humans", "gold-standard"])
+def test_an_upper_bound_is_no_lower_one(tmp_path, lower):
+    """Catches a gain of 47307 per cent."""
+    few = Dataset("few", "Few", {"all": lambda: list(open_synthetic().stimuli("val"))[:5]}, "all")
+    runs = {name: score(few, model=name, metrics=["nss"], out=tmp_path / name) for name in ("centre-prior", lower)}
+    with pytest.raises(UsageError, match=f"{lower} is an upper bound"):
+        list(relate(runs["centre-prior"], Bounds(runs, (), {}), lower=lower))
