@@ -25,7 +25,7 @@ from salbench.metrics import METRICS, Truth
 from salbench.paths import PathLike
 from salbench.progress import Progress, Silent
 from salbench.scoring.randomness import generator
-from salbench.scoring.run_folder import Run, open_run, read_json
+from salbench.scoring.run_folder import MANIFEST, Run, open_run, read_json
 from salbench.scoring.runner import listed, score
 
 LOWER = ("chance", "shuffled", "centre-prior", "centre-prior-cv")
@@ -142,6 +142,8 @@ def make_bounds(
         raise UsageError(f"draws is {draws}; wanted: at least 1")
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     place = Path(out)
+    if (place / MANIFEST).exists():
+        raise RunError(f"{place}: holds a run; bounds go into a folder of their own, a run each below it")
     stimuli = listed(opened, opened.default_split if split is None else split)
     counts = _viewer_counts(stimuli)
     shared: dict[str, Any] = {

@@ -208,6 +208,15 @@ def test_means_that_do_not_bend_have_no_limit(place, monkeypatch):
     assert bent.law.limit == pytest.approx(0.99, abs=0.01)
 
 
+def test_bounds_do_not_go_into_a_run(data, tmp_path):
+    """Catches thirteen folders in a finished run, which is then neither."""
+    run = score(data, model="centre", metrics=["nss"], out=tmp_path / "run")
+    before = sorted(run.path.iterdir())
+    with pytest.raises(RunError, match="run: holds a run; bounds go into a folder of their own"):
+        make_bounds(data, out=run.path)
+    assert sorted(run.path.iterdir()) == before
+
+
 def test_a_limit_that_the_metric_cannot_reach_is_none(place):
     """Catches an AUC of 1.2 printed as what many viewers would reach, outside its own interval."""
     sizes, images = [1, 2, 3, 4], np.random.default_rng(0).normal(0, 0.001, 30)

@@ -95,4 +95,4 @@ def _check_stimulus(stimulus: Stimulus, images: bool, found: Checked) -> None:
     inside = len(recorded.within(stimulus.size))
     found.fixations += inside
     found.outside += len(recorded) - inside
-    found.without += stimulus.fixation_source is not None and inside == 0
+    found.without += inside == 0
