@@ -1,8 +1,10 @@
 """The command line: parse, call one library function, print. Errors become one line and an exit code."""
 
 import errno
+import os
 import signal
 import sys
+import threading
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run() -> None:
     """The console script."""
+    sys.unraisablehook = _ask_again
     signal.signal(signal.SIGTERM, _leave)
     try:
         code = main()
@@ -61,6 +64,16 @@ def _leave(number: int, frame: object) -> NoReturn:
     """A scheduler's or a `timeout`'s wish to end, as an exception, so that everything cleans up behind itself."""
     del number, frame
     raise Terminated
+
+
+def _ask_again(lost: "sys.UnraisableHookArgs") -> None:
+    """Python only prints what is raised in a destructor or in a callback of an import: the wish would be lost."""
+    if isinstance(lost.exc_value, Terminated):
+        timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(lost)
 
 
 def _fail(text: str, code: int) -> int:

@@ -190,3 +190,30 @@ def test_an_upper_bound_is_no_lower_one(tmp_path, lower):
     runs = {name: score(few, model=name, metrics=["nss"], out=tmp_path / name) for name in ("centre-prior", lower)}
     with pytest.raises(UsageError, match=f"{lower} is an upper bound"):
         list(relate(runs["centre-prior"], Bounds(runs, (), {}), lower=lower))
+
+
+LOST = """
+import os, signal, sys, time
+from salbench import cli
+
+class Last:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0.01)
+
+def main():
+    last = Last()
+    del last
+    time.sleep(30)
+    return 0
+
+cli.main = main
+cli.run()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there without asking it")
+def test_a_wish_to_end_is_not_lost_in_a_destructor():
+    """Catches a command that goes on after SIGTERM, with a traceback: it came where Python passes over exceptions."""
+    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=25, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
