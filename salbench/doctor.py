@@ -20,6 +20,7 @@ from salbench.locks import holder
 from salbench.paths import PathLike
 from salbench.scoring.run_folder import (
     AGAIN,
+    ANEW,
     MANIFEST,
     MAPS,
     SCORES,
@@ -34,7 +35,6 @@ from salbench.scoring.run_folder import (
 STATE, EPOCHS, RESULT = "state.pt", "epochs.csv", "salgan.safetensors"
 """What a training's folder is known by, and what it has at the end."""
 AGAIN_COMMAND = "the same command goes on from here"
-ANEW = "score anew with --overwrite"
 MOST_KINDS = 20
 """Kinds of errors that are told apart."""
 
@@ -87,7 +87,7 @@ def _of_unfinished(path: Path) -> Iterator[Finding]:
     try:
         manifest = read_json(path / MANIFEST)
     except RunError as error:
-        yield Finding(str(error), ANEW)
+        yield Finding(_without_mend(error), ANEW)
         return
     for text in _damages(path):
         yield Finding(text, f"{AGAIN_COMMAND}, and scores its stimuli again")
@@ -104,18 +104,22 @@ def _of_finished(path: Path) -> Iterator[Finding]:
         run = open_run(path, checked=False)
         scores = run.scores
     except RunError as error:
-        yield Finding(str(error), ANEW)
+        yield Finding(_without_mend(error), ANEW)
         return
     try:
         check_rows(run)
     except RunError as error:
-        yield Finding(str(error), ANEW)
+        yield Finding(_without_mend(error), ANEW)
     wanted = _member(run.manifest, "dataset", "n")
     if len(scores) != wanted or scores["stimulus"].duplicated().any():
         yield Finding(f"{path / SCORES} has {len(scores):,} rows, not one for each of {wanted} stimuli", ANEW)
     yield from _missing_maps(run)
     yield from _failed_rows(run)
     yield from _rest(run)
+
+
+def _without_mend(error: RunError) -> str:
+    return str(error).removesuffix(f"; {ANEW}")
 
 
 def _missing_maps(run: Run) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from typing import Any
 from salbench.atomic import remove_scratch, write_json
 from salbench.errors import RunError, UsageError
 from salbench.locks import held
-from salbench.scoring.run_folder import MANIFEST, Run, agree, check_scores, identity, read_json
+from salbench.scoring.run_folder import ANEW, MANIFEST, Run, agree, check_scores, identity, read_json
 from salbench.scoring.statistics import summarise
 
 FORMAT = 1
@@ -77,7 +77,7 @@ def shipped_entries() -> list[Path]:
 def check_rows(run: Run) -> None:
     """RunError where a file of the run was changed after it was finished: what its rows give must be its summary."""
     if run.summary.get("scores_sha256") is None:
-        raise RunError(f"{run.path} was made before runs had check sums; score anew with --overwrite")
+        raise RunError(f"{run.path} was made before runs had check sums; {ANEW}")
     check_scores(run)
     keys = run.manifest["metrics"]
     if set(run.summary["metrics"]) != set(keys):

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     import pyarrow.parquet as pq
 
 FORMAT = 1
+ANEW = "score anew with --overwrite"
+"""The mend of a finished run whose files are not what they were."""
 AGAIN = ".again.jsonl"
 """How files end in `shards/` whose rows are to be made again: their errors are of the moment."""
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
@@ -97,7 +99,7 @@ class Run:
         except RunError:
             raise
         except Exception as error:  # a damaged file raises errors of many kinds
-            raise RunError(f"{file}: cannot be read ({error}); score anew with --overwrite") from error
+            raise RunError(f"{file}: cannot be read ({error}); {ANEW}") from error
         _check_columns(table, self.manifest["metrics"], file)
         return table
 
@@ -276,8 +278,7 @@ class RunFolder:
         different = differences(identity(stored), wanted)
         if different:
             raise RunError(
-                f"{self.path}: holds another run; {'; '.join(different[:4])}. "
-                "Name another folder with --out, or score anew with --overwrite"
+                f"{self.path}: holds another run; {'; '.join(different[:4])}. Name another folder with --out, or {ANEW}"
             )
 
     def _clear(self) -> None:
@@ -326,7 +327,7 @@ def open_run(path: PathLike, *, checked: bool = True) -> Run:
     _check_record(run.summary, SUMMARY_MEMBERS, path / SUMMARY)
     for key in run.manifest["metrics"]:
         if not isinstance(key, str):
-            raise RunError(f"{path / MANIFEST}: metrics has {_short(key)}; score anew with --overwrite")
+            raise RunError(f"{path / MANIFEST}: metrics has {_short(key)}; {ANEW}")
         _check_record(run.summary["metrics"], {key: FIGURES}, path / SUMMARY)
     if checked:
         check_scores(run)
@@ -344,18 +345,22 @@ def check_scores(run: Run) -> None:
     try:
         found = digest_file(file)
     except OSError as error:
-        raise RunError(f"{file}: cannot be read ({error}); score anew with --overwrite") from error
+        raise RunError(f"{file}: cannot be read ({error}); {ANEW}") from error
     if recorded != found:
-        raise RunError(f"{file} is not the file that the run wrote (SHA-256 {found[:8]}, not {str(recorded)[:8]})")
+        raise RunError(
+            f"{file} is not the file that the run wrote (SHA-256 {found[:8]}, not {str(recorded)[:8]}); {ANEW}"
+        )
     counts = {"n": len(run.scores), "errors": int((run.scores["error"] != "").sum())}
     for name, count in counts.items():
         if count != run.summary[name]:
-            raise RunError(f"{run.path}: its rows give {name} {count}, but its summary says {run.summary[name]}")
+            raise RunError(
+                f"{run.path}: its rows give {name} {count}, but its summary says {run.summary[name]}; {ANEW}"
+            )
     for key in run.manifest["metrics"]:
         defined = run.column(key)[~np.isnan(run.column(key))]
         mean, said = float(defined.mean()) if defined.size else None, run.summary["metrics"][key]["mean"]
         if not agree(mean, said):
-            raise RunError(f"{run.path}: the rows give {key} mean {mean}, but its summary says {said}")
+            raise RunError(f"{run.path}: the rows give {key} mean {mean}, but its summary says {said}; {ANEW}")
 
 
 def agree(one: float | None, other: float | None) -> bool:
@@ -369,12 +374,12 @@ def _check_record(record: Mapping[str, Any], members: Mapping[str, Any], file: P
     """RunError unless a record has these members, of these types or with these members of their own."""
     for name, wanted in members.items():
         if name not in record:
-            raise RunError(f"{file}: {within + ' ' if within else ''}has no {name}; score anew with --overwrite")
+            raise RunError(f"{file}: {within + ' ' if within else ''}has no {name}; {ANEW}")
         value, inner = record[name], isinstance(wanted, Mapping)
         if inner and wanted and not isinstance(value, dict):
             value = {}  # told of by what it lacks
         if not isinstance(value, dict if inner else wanted) or isinstance(value, bool) or not _finite(value):
-            raise RunError(f"{file}: {within and within + '.'}{name} is {_short(value)}; score anew with --overwrite")
+            raise RunError(f"{file}: {within and within + '.'}{name} is {_short(value)}; {ANEW}")
         if inner:
             _check_record(value, wanted, file, name)
 
@@ -401,7 +406,7 @@ def _check_claims(parquet: "pq.ParquetFile", keys: Sequence[str], file: Path) ->
         raise RunError(f"{file}: claims {claimed:,} bytes; at most {MOST_BYTES:,} are read")
     strange = set(parquet.schema_arrow.names) - {*TEXTS, *keys}
     if strange:
-        raise RunError(f"{file}: has a column {_short(min(strange))}, which no run has; score anew with --overwrite")
+        raise RunError(f"{file}: has a column {_short(min(strange))}, which no run has; {ANEW}")
 
 
 def _with_plain_texts(table: "pa.Table", file: Path) -> "pa.Table":
@@ -428,11 +433,11 @@ def _check_columns(table: "pd.DataFrame", keys: Sequence[str], file: Path) -> No
 
     for name in ["stimulus", *keys, "error"]:
         if list(table.columns).count(name) != 1:
-            raise RunError(f"{file}: has no column {name!r}, or two; score anew with --overwrite")
+            raise RunError(f"{file}: has no column {name!r}, or two; {ANEW}")
         column = table[name]
         fits = is_numeric_dtype(column) if name in keys else is_string_dtype(column) and not column.hasnans
         if not fits:
-            raise RunError(f"{file}: column {name!r} holds {column.dtype}; score anew with --overwrite")
+            raise RunError(f"{file}: column {name!r} holds {column.dtype}; {ANEW}")
 
 
 def read_json(path: Path) -> dict[str, Any]:

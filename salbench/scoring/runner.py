@@ -30,7 +30,7 @@ from salbench.result_file import Predictions, open_predictions
 from salbench.scoring.fixated_pixels import RecordedFixations, read_fixations
 from salbench.scoring.manifest import describe_run
 from salbench.scoring.preload import get_ready
-from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable
+from salbench.scoring.run_folder import MAPS, Run, RunFolder, ScoreTable, open_run
 from salbench.scoring.statistics import summarise
 from salbench.scoring.stimulus_score import ModelSource, Numbered, Row, StimulusScorer, numbered
 from salbench.scoring.workers import Chunk, Failure, Workers, find_workers, one_thread
@@ -157,7 +157,7 @@ def _listed(
 
 
 def _finished_before(folder: RunFolder, progress: Progress) -> Run:
-    run = Run(folder.path)
+    run = open_run(folder.path)
     again = "; --overwrite scores it anew" if run.errors else ""
     progress.note(f"{folder.path}: this run was finished before; nothing to do{again}")
     return run

@@ -456,6 +456,22 @@ def test_a_finished_run_is_not_scored_again_and_another_plan_is_refused(data, ma
     assert score(data, predictions=maps, out=tmp_path / "run", seed=1, overwrite=True).manifest["seed"] == 1
 
 
+@pytest.mark.parametrize("changed", ["a mean", "no rows"])
+def test_a_finished_run_that_was_changed_is_not_told_as_if_it_had_been_scored(data, maps, tmp_path, changed):
+    """Catches a summary altered by hand, or one without its rows, that the same command prints as its result."""
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    if changed == "a mean":
+        summary = json.loads((run.path / "summary.json").read_text())
+        summary["metrics"]["nss"]["mean"] += 1
+        (run.path / "summary.json").write_text(json.dumps(summary))
+    else:
+        (run.path / "scores.parquet").unlink()
+    with pytest.raises(RunError, match="score anew with --overwrite"):
+        score(data, predictions=maps, out=tmp_path / "run")
+    again = score(data, predictions=maps, out=tmp_path / "run", overwrite=True)
+    assert again.summary["metrics"] == run.summary["metrics"]
+
+
 def test_maps_that_changed_since_are_refused(data, maps, tmp_path):
     score(data, predictions=maps, out=tmp_path / "run")
     Image.new("L", (32, 24), 3).save(maps / "s0.png")
