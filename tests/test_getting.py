@@ -353,7 +353,8 @@ def test_an_unpacking_that_was_killed_while_moving_is_done_again(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("address", "reason"), [("http://127.0.0.1:1", "Connection refused"), ("http://no-such-host.invalid", "not known|resolution")]
+    ("address", "reason"),
+    [("http://127.0.0.1:1", "Connection refused"), ("http://no-such-host.invalid", "not known|resolution")],
 )
 def test_a_network_that_is_not_there_is_told_at_once(recipe, tmp_path, monkeypatch, address, reason):
     """Catches a minute of silence, and a connection that is said to break off though there was none."""
