@@ -353,7 +353,7 @@ def _score_all(
     with tempfile.TemporaryDirectory(prefix="salbench-audit-") as scratch:
         stores = {key: _store(Path(scratch), key) for key in (AS_GIVEN, *(t.key for t in TREATMENTS))}
         for store in stores.values():
-            store.shards.mkdir(parents=True)
+            store.shards.make()
         progress.start("auditing", len(stimuli))
         for chunk, failures in run_chunks(AuditChunk.of(scorer, Path(scratch)), numbered(stimuli), jobs):
             for name, text in failures:

@@ -9,18 +9,20 @@ import shlex
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from salbench.atomic import scratch_below
-from salbench.errors import RunError
+from salbench.errors import RunError, SalbenchError
 from salbench.leaderboard import check_rows
 from salbench.locks import holder
 from salbench.paths import PathLike
 from salbench.scoring.run_folder import (
     AGAIN,
     ANEW,
+    ELSEWHERE,
     MANIFEST,
     MAPS,
     SCORES,
@@ -28,8 +30,10 @@ from salbench.scoring.run_folder import (
     SUMMARY,
     Run,
     open_run,
+    place_of_rows,
+    reachable,
     read_json,
-    read_shard,
+    stored_rows,
 )
 
 STATE, EPOCHS, RESULT = "state.pt", "epochs.csv", "salgan.safetensors"
@@ -89,9 +93,18 @@ def _of_unfinished(path: Path) -> Iterator[Finding]:
     except RunError as error:
         yield Finding(_without_mend(error), ANEW)
         return
-    for text in _damages(path):
-        yield Finding(text, f"{AGAIN_COMMAND}, and scores its stimuli again")
-    done, wanted = len(_stored(path)), _member(manifest, "dataset", "n")
+    stored = set[str]()
+    try:
+        place = place_of_rows(path)
+        for name, found in stored_rows(place):
+            if found is None:
+                yield Finding(f"{place}/{name} is damaged", f"{AGAIN_COMMAND}, and scores its stimuli again")
+            elif not name.endswith(AGAIN):
+                stored.update(row.stimulus for row in found)
+    except SalbenchError as error:
+        yield Finding(str(error), AGAIN_COMMAND)
+        return
+    done, wanted = len(stored), _member(manifest, "dataset", "n")
     rows = (
         f"{wanted - done:,} of {wanted:,} rows are missing" if isinstance(wanted, int) else f"{done:,} rows are there"
     )
@@ -140,9 +153,8 @@ def _failed_rows(run: Run) -> Iterator[Finding]:
     kinds: dict[str, list[str]] = {}
     for name, text in zip(failed["stimulus"], failed["error"], strict=True):
         kinds.setdefault(_kind(text, name), []).append(f"{name}: {text}")
-    again = run.path / SHARDS
     mend = "mend what they tell of, then " + ANEW
-    if again.is_dir() and any(again.glob(f"*{AGAIN}")):
+    if _again(run.path):
         mend = f"those of the moment (a timeout, a worker that died) are tried again by the same command; else {mend}"
     for kind, rows in Counter({kind: len(texts) for kind, texts in kinds.items()}).most_common(MOST_KINDS):
         yield Finding(f"{rows:,} stimuli could not be scored, such as {kinds[kind][0]}", mend)
@@ -152,9 +164,9 @@ def _failed_rows(run: Run) -> Iterator[Finding]:
 
 def _rest(run: Run) -> Iterator[Finding]:
     """Rows that a finished run no longer needs."""
-    shards = run.path / SHARDS
-    if shards.is_dir() and not any(shards.glob(f"*{AGAIN}")):
-        yield Finding(f"{shards} was left by a process that was killed at its very end", "the same command removes it")
+    left = [path for path in (run.path / SHARDS, run.path / ELSEWHERE) if path.exists()]
+    if left and not _again(run.path):
+        yield Finding(f"{left[0]} was left by a process that was killed at its very end", "the same command removes it")
 
 
 def _of_training(path: Path) -> Iterator[Finding]:
@@ -182,17 +194,11 @@ def _is_whole(file: Path) -> bool:
     return bool(8 + length + max(ends, default=0) == file.stat().st_size)
 
 
-def _damages(path: Path) -> Iterator[str]:
-    """Stored rows that cannot be read, or are not what was written."""
-    for shard in sorted((path / SHARDS).glob("*.jsonl")):
-        if read_shard(shard) is None:
-            yield f"{shard} is damaged"
-
-
-def _stored(path: Path) -> set[str]:
-    """The stimuli whose rows count; a shard counts as a whole or not at all, as where a run goes on from it."""
-    shards = [shard for shard in (path / SHARDS).glob("*.jsonl") if not shard.name.endswith(AGAIN)]
-    return {row.stimulus for shard in shards for row in read_shard(shard) or ()}
+def _again(path: Path) -> bool:
+    """Whether rows are to be made again; not where it cannot be seen."""
+    with suppress(RunError), reachable(place := place_of_rows(path)):
+        return any(name.endswith(AGAIN) for name in place.names())
+    return False
 
 
 def _kind(text: str, stimulus: str) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 GPU_MEMORY = "OutOfMemoryError"
 """The name of what torch raises where a GPU's memory does not do; it is no MemoryError, and not all have torch."""
@@ -41,8 +40,11 @@ class WriteError(RunError):
 
 
 @contextmanager
-def going_on(file: Path) -> Iterator[None]:
-    """WriteError, with the mend, for what the system raises while a file is written of a run that can be continued."""
+def going_on(file: object) -> Iterator[None]:
+    """WriteError, with the mend, for what the system raises while a file is written of a run that can be continued.
+
+    `file`: what is written, or where, as it is told.
+    """
     try:
         yield
     except OSError as error:

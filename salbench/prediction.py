@@ -23,6 +23,7 @@ from salbench.metrics.likelihood import as_log_density
 from salbench.models import Model, RepeatedModel
 from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
+from salbench.places import FolderPlace, Place
 from salbench.progress import Progress, Silent
 from salbench.protocols.mit300 import MIT300
 from salbench.scoring.fixated_pixels import no_fixations, read_fixations
@@ -102,9 +103,9 @@ class PredictChunk:
     form: str
 
     @property
-    def results(self) -> Path:
+    def results(self) -> Place:
         """Where the maps go."""
-        return self.out
+        return FolderPlace(self.out)
 
     def prepare(self) -> None:
         """Load the model."""

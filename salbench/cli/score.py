@@ -47,6 +47,12 @@ from salbench.cli.options import (
     help="Give a stimulus up whose model and metrics take longer; it costs no other.  [default: never]",
 )
 @executor_options()
+@click.option(
+    "--shards",
+    metavar="URL",
+    help="Where workers put rows until the run is finished, such as s3://bucket/runs: any URL that fsspec knows, for "
+    "workers that cannot write into the run folder.",
+)
 @click.option("--by", type=click.Choice(["category"]), help="Print the means of each category of the data set, too.")
 @click.option("--save-maps", is_flag=True, help="Keep the model's maps in the run folder.")
 @click.option("--strict", is_flag=True, help="Stop at the first stimulus that cannot be scored.")
@@ -69,6 +75,8 @@ def score(metrics: str | None, by: str | None, out: Path | None, **options: Any)
       salbench score --dataset cat2000-train --data ~/cat2000 --model centre --by category
       salbench score --dataset my-data --model my-model --timeout 60
       salbench score --dataset my-data --predictions my-maps --executor dask --scheduler tcp://head-node:8786
+      salbench score --dataset my-data --predictions my-maps --executor dask --scheduler tcp://head-node:8786
+        --shards s3://bucket/runs
     """
     from salbench.scoring.preload import get_ready
 

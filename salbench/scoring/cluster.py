@@ -1,8 +1,8 @@
 """Workers of a Dask cluster, which share folders with the driver and nothing else.
 
-What all of them need (the work itself, the fixated pixels) lies in the folder of results while they work, so that one
+What all of them need (the work itself, the fixated pixels) lies at the place of results while they work, so that one
 that joins late, or in place of a lost one, finds it, and no more than a chunk's stimuli pass through the scheduler.
-Whether they see that folder shows in whether they find what the driver has just put there.
+Whether they see that place shows in whether they find what the driver has just put there.
 
 The one module that imports distributed: `workers.find_workers` asks for it.
 """
@@ -13,7 +13,6 @@ import logging
 import os
 import pickle
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +30,8 @@ from distributed import Client, KilledWorker, get_worker
 from salbench.array_cache import open_cache, passing_cache
 from salbench.atomic import replacing
 from salbench.digests import digest_file
-from salbench.errors import RunError, UsageError
+from salbench.errors import RunError, UsageError, going_on
+from salbench.places import Place
 from salbench.progress import Progress
 from salbench.scoring.crew import keep_freed_memory
 from salbench.scoring.fixated_pixels import FixatedPixels
@@ -53,6 +53,7 @@ PATIENCE = 5.0
 """Seconds from one count of the workers to the next."""
 DECIDING = ("salbench", "numpy", "scipy", "POT", "opencv-python-headless", "pillow")
 """Packages whose versions a run records as those that made its scores: a worker must have the driver's."""
+SHARE = "data, models and results must lie on a file system that all machines share, under the same name"
 WORK = "work.pickle"
 AGAIN = "nothing that was finished is lost: run the same command again"
 
@@ -63,11 +64,13 @@ Result = TypeVar("Result")
 class Ticket:
     """What travels with each chunk: where the work lies, and what a worker must see and be.
 
-    `folder`: its name is that of this piece of work, and no other has it. `digest`: of the file with the work, which is
-    run as code. `home`: the folder that names of files are relative to. `needed`: files and folders that are read.
+    `name`: that of this piece of work, and no other has it. `place`: where the work lies. `digest`: of the file with
+    the work, which is run as code. `home`: the folder that names of files are relative to. `needed`: files and folders
+    that are read.
     """
 
-    folder: Path
+    name: str
+    place: Place
     digest: str
     home: Path
     needed: tuple[Path, ...]
@@ -112,7 +115,7 @@ class Cluster:
             try:
                 yield from as_finished(submit, chain([first], chunks), window, PATIENCE)
             finally:
-                _end_work(client, executor, ticket.folder.name)
+                _end_work(client, executor, ticket.name)
 
 
 class _Window:
@@ -187,20 +190,23 @@ def _told_clearly() -> Iterator[None]:
 
 @contextmanager
 def _shared(work: SplitWork[Any], first: Chunk) -> Iterator[Ticket]:
-    """The work and its fixated pixels in a folder that is gone after the block."""
-    folder = work.results / f".cluster-{secrets.token_hex(4)}"
+    """The work and its fixated pixels at a place that is gone after the block."""
+    name = f".cluster-{secrets.token_hex(4)}"
+    place = work.results.below(name)
     try:
-        folder.mkdir(parents=True)
-        pixels = _files_of(work.scorer)
-        digests = {path.name: digest_file(path) for path in pixels}
-        for path in pixels:
-            shutil.copyfile(path, folder / path.name)
-        content = _pickled((work, digests), "work")
-        (folder / WORK).write_bytes(content)
+        with going_on(place):
+            place.make()
+            pixels = _files_of(work.scorer)
+            digests = {path.name: digest_file(path) for path in pixels}
+            for path in pixels:
+                place.put(path, path.name)
+            content = _pickled((work, digests), "work")
+            place.write(WORK, content)
         needed = _needed(work.scorer, first)
-        yield Ticket(folder, hashlib.sha256(content).hexdigest(), Path.cwd(), needed, _versions())
+        yield Ticket(name, place, hashlib.sha256(content).hexdigest(), Path.cwd(), needed, _versions())
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            place.clear()
 
 
 def _files_of(scorer: StimulusScorer) -> set[Path]:
@@ -259,19 +265,19 @@ def _do_chunk(ticket: Ticket, content: bytes) -> list[Any]:
 def _prepared_work(ticket: Ticket) -> SplitWork[Any]:
     """The work with its model loaded: once per process, not per chunk."""
     global _prepared  # noqa: PLW0603 - a process has one piece of work at a time
-    if ticket.folder.name in _ended:
+    if ticket.name in _ended:
         raise CancelledError
-    if _prepared is None or _prepared[0] != ticket.folder.name:
+    if _prepared is None or _prepared[0] != ticket.name:
         _prepared = None  # two models need not fit into memory together
         work = _fetched(ticket)
         keep_freed_memory()
         work.prepare()
-        _prepared = ticket.folder.name, work
+        _prepared = ticket.name, work
     return _prepared[1]
 
 
 def _fetched(ticket: Ticket) -> SplitWork[Any]:
-    """The work, as the driver put it into the shared folder, with what this machine has for itself.
+    """The work, as the driver put it there, with what this machine has for itself.
 
     RunError where this worker cannot do it as the driver would.
     """
@@ -281,31 +287,33 @@ def _fetched(ticket: Ticket) -> SplitWork[Any]:
     ]
     if different:
         raise RunError(f"{_who()} has {', '.join(different)}: install the driver's versions there")
-    for path in (ticket.folder / WORK, *ticket.needed):
+    for path in ticket.needed:
         if not path.exists():
-            raise RunError(
-                f"{_who()} does not see {path}, which the driver sees: data, models and results must lie on a file "
-                "system that all machines share, under the same name"
-            )
-    content = (ticket.folder / WORK).read_bytes()
+            raise RunError(f"{_who()} does not see {path}, which the driver sees: {SHARE}")
+    try:
+        content = ticket.place.read(WORK)
+    except FileNotFoundError as error:
+        raise RunError(f"{_who()} does not see {ticket.place}/{WORK}, which the driver sees: {SHARE}") from error
+    except (OSError, UsageError) as error:
+        raise RunError(f"{_who()} cannot read {ticket.place}/{WORK}: {error}") from error
     if hashlib.sha256(content).hexdigest() != ticket.digest:
-        raise RunError(f"{ticket.folder / WORK}: is not what the driver wrote")
+        raise RunError(f"{ticket.place}/{WORK}: is not what the driver wrote")
     work, digests = pickle.loads(content)  # noqa: S301 - it is what the driver wrote
     located: SplitWork[Any] = copy(work)
-    located.scorer = _located(work.scorer, ticket.folder, digests)
+    located.scorer = _located(work.scorer, ticket.place, digests)
     return located
 
 
-def _located(scorer: StimulusScorer, folder: Path, digests: dict[str, str]) -> StimulusScorer:
+def _located(scorer: StimulusScorer, place: Place, digests: dict[str, str]) -> StimulusScorer:
     """The scorer with the cache of this machine, and its fixated pixels there: a file that is mapped must not vanish
-    with the shared folder while a chunk is being worked on.
+    with what is shared while a chunk is being worked on.
     """
 
     def kept(pixels: FixatedPixels | None) -> FixatedPixels | None:
         if pixels is None or pixels.file is None:
             return pixels
         name = pixels.file.name
-        return replace(pixels, file=_kept_copy(folder / name, digests[name]))
+        return replace(pixels, file=_kept_copy(place, name, digests[name]))
 
     pixels = kept(scorer.pixels)
     assert pixels is not None  # noqa: S101 - narrows the type
@@ -314,24 +322,25 @@ def _located(scorer: StimulusScorer, folder: Path, digests: dict[str, str]) -> S
     return replace(scorer, pixels=pixels, counted=counted, cache=cache)
 
 
-def _kept_copy(shared: Path, digest: str) -> Path:
-    """A file of the shared folder in the cache of this machine: it may be there from an earlier run.
+def _kept_copy(place: Place, name: str, digest: str) -> Path:
+    """A shared file in the cache of this machine: it may be there from an earlier run.
 
     RunError where it cannot be put there.
     """
+    stem, suffix = Path(name).stem, Path(name).suffix
     failure: object = "it is not what the driver wrote"
     for cache in (open_cache(), passing_cache()):
-        path = cache.path(shared.stem, shared.suffix)
+        path = cache.path(stem, suffix)
         try:
             if not (path.is_file() and digest_file(path) == digest):
                 with replacing(path, durable=False) as scratch:
-                    shutil.copyfile(shared, scratch)
+                    place.fetch(name, scratch)
             if digest_file(path) == digest:
                 os.utime(path)
                 return path
         except OSError as error:
             failure = error
-    raise RunError(f"{_who()} cannot copy {shared} to its own disk: {failure}")
+    raise RunError(f"{_who()} cannot copy {place}/{name} to its own disk: {failure}")
 
 
 def _who() -> str:

@@ -63,7 +63,7 @@ def describe_run(
         "timeout": timeout,
         "inputs": _inputs(model, source, stimuli, fixations_digest),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": [_printable(word) for word in (Path(sys.argv[0]).name, *sys.argv[1:])],
+        "command": [_printable(word) for word in (_program(), *sys.argv[1:])],
         "versions": _versions(),
     }
 
@@ -139,6 +139,12 @@ def _inputs(model: Model, source: ModelSource, stimuli: Sequence[Stimulus], fixa
     if source.checkpoint is not None:
         inputs["checkpoint"] = digest_file(source.checkpoint)
     return inputs
+
+
+def _program() -> str:
+    """What was called; `python -m salbench` is called salbench, too."""
+    name = Path(sys.argv[0]).name
+    return "salbench" if name == "__main__.py" else name
 
 
 def _printable(word: str) -> str:

@@ -1,15 +1,18 @@
 """A run on disk: what was asked (`run.json`), a row per stimulus (`scores.parquet`), the means (`summary.json`).
 
-While a run is going on its rows lie in `shards/`, each file whole; a run that was killed goes on from them. They stay
-where a stimulus failed for a reason that may pass: the same command tries that one again.
+While a run is going on its rows lie in `shards/`, each file whole, or at a URL that `shards.json` tells; a run that was
+killed goes on from them. They stay where a stimulus failed for a reason that may pass: the same command tries that one
+again.
 """
 
 import hashlib
 import json
 import math
+import re
+import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +22,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from salbench.arrays import FloatArray, IntArray
-from salbench.atomic import remove_scratch, replacing, scratch_below, write_json, write_text
+from salbench.atomic import remove_scratch, replacing, scratch_below, write_json
 from salbench.digests import digest_file
 from salbench.errors import RunError, going_on
 from salbench.locks import LOCK, held
 from salbench.paths import PathLike
+from salbench.places import FolderPlace, Place, URLPlace
 from salbench.scoring.stimulus_score import Row
 
 if TYPE_CHECKING:
@@ -37,6 +41,10 @@ ANEW = "score anew with --overwrite"
 AGAIN = ".again.jsonl"
 """How files end in `shards/` whose rows are to be made again: their errors are of the moment."""
 MANIFEST, SCORES, SUMMARY, SHARDS, MAPS = "run.json", "scores.parquet", "summary.json", "shards", "maps"
+ELSEWHERE = "shards.json"
+"""The record of where the rows of a run lie that is not finished, and does not keep them in its folder."""
+OWN_ROWS = re.compile(r"/salbench-[0-9a-f]{16}$")
+"""How the folder of a run's rows ends: what is removed with all that is in it is never somebody else's."""
 
 CHECK_SUM_DIGITS = 64
 NUMBER = int | float | None
@@ -143,17 +151,24 @@ class ScoreTable:
         rows: Iterable[Row],
         categories: Sequence[str] | None = None,
     ) -> "ScoreTable":
-        """The table of rows that come in any order. KeyError for a row of another stimulus."""
+        """The table of rows that come in any order.
+
+        KeyError for a row of another stimulus, RunError where one of a stimulus is missing.
+        """
         count = len(stimuli)
         scores = {key: np.full(count, np.nan) for key in keys}
         table = cls(stimuli, scores, [""] * count, np.zeros(count, np.int64), np.zeros(count, np.int64), categories)
         places = {name: place for place, name in enumerate(stimuli)}
+        there = np.zeros(count, bool)
         for row in rows:
             place = places[row.stimulus]
+            there[place] = True
             for key in keys:
                 table.scores[key][place] = row.scores[key]
             table.errors[place] = row.error
             table.fixations[place], table.dropped[place] = row.fixations, row.dropped
+        if not there.all():
+            raise RunError(f"{count - there.sum()} rows that were stored cannot be read; run the same command again")
         return table
 
 
@@ -162,7 +177,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.shards = path / SHARDS
+        self.shards: Place = FolderPlace(path / SHARDS)
+        """Where the rows lie until the run is finished; `begin` finds out."""
 
     @property
     def complete(self) -> bool:
@@ -179,15 +195,24 @@ class RunFolder:
 
     @property
     def _has_results(self) -> bool:
-        return self.complete or (self.path / SCORES).is_file() or any(self.shards.glob("*.jsonl"))
+        return self.complete or (self.path / SCORES).is_file() or bool(self._stored())
 
-    def begin(self, manifest: Mapping[str, Any], *, overwrite: bool, repeatable: bool) -> None:
+    def _stored(self, ending: str = ".jsonl") -> list[str]:
+        """The files with rows, sorted. RunError where it cannot be seen which there are."""
+        with reachable(self.shards):
+            return [name for name in self.shards.names() if name.endswith(ending)]
+
+    def begin(
+        self, manifest: Mapping[str, Any], *, overwrite: bool, repeatable: bool, shards: str | None = None
+    ) -> None:
         """Claim the folder, which must be held, for a run, or go on with the same run in it.
 
         `repeatable`: whether two equal manifests mean the same model; an object made by the caller's code may have
-        changed since. Raises RunError where the folder holds something else, naming what differs.
+        changed since. `shards`: the URL below which the rows of a new run lie, instead of in the folder.
+        Raises RunError where the folder holds something else, naming what differs, and where rows cannot be reached.
         """
         self._tidy()
+        self.shards = place_of_rows(self.path)
         if (self.path / MANIFEST).is_file() and (overwrite or not self._has_results):
             if not overwrite:
                 self._check_own()
@@ -199,31 +224,55 @@ class RunFolder:
                     f"{self.path}: holds a run of a model object, which may have changed since; "
                     "score anew with overwrite=True, or name another folder"
                 )
+            self._check_shards(shards)
         elif any(path.name != LOCK for path in self.path.iterdir()):
             raise RunError(f"{self.path}: exists and holds no run; name another folder with --out")
         else:
             with going_on(self.path / MANIFEST):
                 write_json(self.path / MANIFEST, manifest)
+            self._keep_rows_below(shards)
         self._open_again()
         if not self.complete:
-            self.shards.mkdir(exist_ok=True)
+            with reachable(self.shards):
+                self.shards.make()
+
+    def _keep_rows_below(self, url: str | None) -> None:
+        """Each run has a folder of its own there: no two ever mix their rows, or remove those of the other."""
+        if url is None:
+            return
+        place = URLPlace(url).below(f"salbench-{secrets.token_hex(8)}")
+        with going_on(self.path / ELSEWHERE):
+            write_json(self.path / ELSEWHERE, {"url": place.url})
+        self.shards = place
+
+    def _check_shards(self, url: str | None) -> None:
+        """RunError where the rows of a run that goes on lie elsewhere than below this URL."""
+        if url is not None and not self.complete and not str(self.shards).startswith(f"{url.rstrip('/')}/"):
+            raise RunError(f"{self.path}: this run keeps its rows in {self.shards}: leave --shards out, or {ANEW}")
 
     def _tidy(self) -> None:
         """Remove what a killed process left half-written, which nobody reads."""
-        for name in (MANIFEST, SCORES, SUMMARY):
+        for name in (MANIFEST, SCORES, SUMMARY, ELSEWHERE):
             remove_scratch(self.path / name)
         for leftover in scratch_below(self.path / MAPS, ".npy"):
             leftover.unlink(missing_ok=True)
 
     def _open_again(self) -> None:
         """Drop the rows that are to be made again; a finished run that has some is one that was interrupted then."""
-        again = list(self.shards.glob(f"*{AGAIN}"))
+        again = self._stored(AGAIN)
         if again:
             (self.path / SUMMARY).unlink(missing_ok=True)
-        elif self.complete and self.shards.exists():
-            shutil.rmtree(self.shards, ignore_errors=True)  # of a process that was killed at its very end
-        for shard in again:
-            shard.unlink()
+        elif self.complete:
+            with suppress(RunError):  # a finished run may lie where nothing can be written
+                self._drop_rows()  # of a process that was killed at its very end
+        with reachable(self.shards):
+            for name in again:
+                self.shards.remove(name)
+
+    def _drop_rows(self) -> None:
+        with reachable(self.shards):
+            self.shards.clear()
+        (self.path / ELSEWHERE).unlink(missing_ok=True)
 
     def add(self, rows: Sequence[Row]) -> None:
         """Store finished rows as one more shard. One that a crash of the machine damages is scored again.
@@ -234,12 +283,12 @@ class RunFolder:
             text = "".join(json.dumps(asdict(row)) + "\n" for row in rows if row.passing is passing)
             if text:
                 with going_on(self.shards):
-                    write_text(self.shards / f"{_check_sum(text)}{ending}", text, durable=False)
+                    self.shards.write(f"{_check_sum(text)}{ending}", text.encode())
 
     def rows(self) -> Iterator[Row]:
         """The rows stored so far, shard by shard; a stimulus that was scored twice comes twice, with the same row."""
-        for shard in sorted(self.shards.glob("*.jsonl")):
-            yield from read_shard(shard) or ()  # the stimuli of a damaged one are scored again
+        for _, rows in stored_rows(self.shards):
+            yield from rows or ()  # the stimuli of a damaged one are scored again
 
     def finish(self, table: ScoreTable, summary: Mapping[str, Any]) -> Run:
         """Write the scores and the summary with their check sum, in this order, and drop the shards, unless rows of
@@ -259,8 +308,8 @@ class RunFolder:
             pq.write_table(pa.table(columns), scratch, use_dictionary=False)
         with going_on(self.path / SUMMARY):
             write_json(self.path / SUMMARY, {**summary, "scores_sha256": digest_file(self.path / SCORES)})
-        if not any(self.shards.glob(f"*{AGAIN}")):
-            shutil.rmtree(self.shards)
+        if not self._stored(AGAIN):
+            self._drop_rows()
         return Run(self.path)
 
     def _check_own(self) -> None:
@@ -285,20 +334,52 @@ class RunFolder:
         """Remove a run. Its manifest goes last, so that a kill in between leaves something that is known as a run."""
         for name in (SUMMARY, SCORES):
             (self.path / name).unlink(missing_ok=True)
+        self._drop_rows()
         for name in (SHARDS, MAPS):
             shutil.rmtree(self.path / name, ignore_errors=True)
         (self.path / MANIFEST).unlink()
+        self.shards = FolderPlace(self.path / SHARDS)
 
 
-def read_shard(shard: Path) -> list[Row] | None:
-    """The rows of a shard; None where it is damaged, which its name tells: the check sum of what was written."""
+def place_of_rows(path: Path) -> Place:
+    """Where the rows of the run in a folder lie until it is finished. RunError where the record of it is damaged."""
+    if not (path / ELSEWHERE).is_file():
+        return FolderPlace(path / SHARDS)
+    url = read_json(path / ELSEWHERE).get("url")
+    if not isinstance(url, str) or not OWN_ROWS.search(url):
+        raise RunError(f"{path / ELSEWHERE}: names no place of rows; remove the folder, and score anew")
+    return URLPlace(url)
+
+
+@contextmanager
+def reachable(place: Place) -> Iterator[None]:
+    """RunError, with the mend, for what fails at the place where rows are kept."""
     try:
-        text = shard.read_text(encoding="utf-8")
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{place}: cannot be used ({error.strerror or error}); what was finished is kept: mend it, and run the "
+            "same command again"
+        ) from error
+
+
+def stored_rows(place: Place) -> Iterator[tuple[str, list[Row] | None]]:
+    """The name of each file with rows, sorted, and its rows; None where it is damaged. RunError as `reachable`."""
+    with reachable(place):
+        names = [name for name in place.names() if name.endswith(".jsonl")]
+        for name, content in zip(names, place.read_each(names), strict=True):
+            yield name, read_shard(name, content)
+
+
+def read_shard(name: str, content: bytes | None) -> list[Row] | None:
+    """The rows of a file; None where it is damaged, which its name tells: the check sum of what was written."""
+    try:
+        text = "" if content is None else content.decode("utf-8")
         rows = [Row(**json.loads(line)) for line in text.splitlines()]
-    except (OSError, ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError):
         return None
-    name = shard.name.partition(".")[0]
-    as_written = len(name) != CHECK_SUM_DIGITS or name == _check_sum(text)  # older ones have other names
+    stem = name.partition(".")[0]
+    as_written = len(stem) != CHECK_SUM_DIGITS or stem == _check_sum(text)  # older ones have other names
     return rows if rows and as_written else None
 
 

@@ -23,6 +23,7 @@ from salbench.maps import check_sigma
 from salbench.models import Model, ModelCard
 from salbench.names import unknown_name
 from salbench.paths import PathLike, optional_path
+from salbench.places import Place, check_url
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
 from salbench.protocols.log_density import MAP_CHOICES, MapChoice
@@ -58,6 +59,7 @@ def score(
     timeout: float | None = None,
     executor: str = "local",
     scheduler: str | None = None,
+    shards: str | None = None,
     seed: int = 0,
     device: str | None = None,
     save_maps: bool = False,
@@ -78,18 +80,18 @@ def score(
     `blur_sigma`: pixels, instead of the protocol's own blur. The scores do not depend on `jobs`, the number of
     processes; with more than one, a script needs the usual `if __name__ == "__main__":` guard. `executor`: `local`,
     or `dask` with the address of a `scheduler`, whose workers must see the data and the run folder under the same
-    names; the scores do not depend on it either. `timeout`: seconds that a stimulus may take, model and metrics
-    together; one that takes longer, and one that costs two worker processes their lives, has an error that the same
-    call, made again, tries to mend. With one job and no timeout the work is done in this process, which a model can
-    bring down. `out`: the run folder, by default `runs/MODEL-DATASET-SPLIT`; one
-    that holds the same run, interrupted, is continued, and no two processes write into one at a time.
+    names; the scores do not depend on it either. `shards`: an fsspec URL below which rows lie until the run is
+    finished, instead of in the run folder, for workers that cannot write there; a run that goes on finds them without.
+    `timeout`: seconds that a stimulus may take, model and metrics together; one that takes longer, and one that costs
+    two worker processes their lives, has an error that the same call, made again, tries to mend. With one job and no
+    timeout the work is done in this process, which a model can bring down. `out`: the run folder, by default
+    `runs/MODEL-DATASET-SPLIT`; one that holds the same run, interrupted, is continued, and no two processes write into
+    one at a time.
     A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
     listener = progress or Silent()
-    check_timeout(timeout)
-    check_jobs(model, jobs, apart=timeout is not None)
-    check_sigma(blur_sigma)
+    _check_options(model, jobs, timeout, blur_sigma, shards, save_maps=save_maps)
     get_ready(jobs, apart=timeout is not None)
     workers = find_workers(executor, scheduler, jobs, listener, timeout)
     source = _source(model, optional_path(checkpoint), optional_path(predictions), name, device, log_density)
@@ -139,7 +141,7 @@ def score(
         prior=prior,
     )
     with folder.held():
-        folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None)
+        folder.begin(manifest, overwrite=overwrite, repeatable=source.given is None, shards=shards)
         if folder.complete:
             return _finished_before(folder, listener)
         _note_few_others(len(stimuli), keys, listener)
@@ -154,6 +156,24 @@ def _listed(
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     split = split if split is not None else opened.default_split
     return opened, split, listed(opened, split)
+
+
+def _check_options(
+    model: str | Model | None,
+    jobs: int,
+    timeout: float | None,
+    blur_sigma: float | None,
+    shards: str | None,
+    *,
+    save_maps: bool,
+) -> None:
+    check_timeout(timeout)
+    check_jobs(model, jobs, apart=timeout is not None)
+    check_sigma(blur_sigma)
+    if shards is not None and save_maps:
+        raise UsageError("maps are kept in the run folder, and with shards workers do not write there: leave one out")
+    if shards is not None:
+        check_url(shards)
 
 
 def _finished_before(folder: RunFolder, progress: Progress) -> Run:
@@ -178,7 +198,7 @@ class ScoreChunk:
     stop_at_error: bool
 
     @property
-    def results(self) -> Path:
+    def results(self) -> Place:
         """Where the rows go."""
         return self.folder.shards
 

@@ -5,7 +5,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
 from typing import Any, ClassVar, Protocol, TypeVar
 
 import cv2
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from salbench.errors import UsageError
 from salbench.names import unknown_name
+from salbench.places import Place
 from salbench.progress import Progress
 from salbench.scoring.crew import ChunkWork, GiveUp, run_apart
 from salbench.scoring.preload import interrupts_held_back
@@ -41,8 +41,8 @@ class SplitWork(ChunkWork[Numbered, Result], Protocol[Result]):
     scorer: StimulusScorer
 
     @property
-    def results(self) -> Path:
-        """The folder that every worker writes into."""
+    def results(self) -> Place:
+        """The place that every worker writes to."""
 
     def give_up(self, one: Numbered, reason: str) -> list[Result]:
         """Tell of a stimulus that cost a worker its life, or too much time, what the work would tell of an error."""

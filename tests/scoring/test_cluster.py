@@ -19,6 +19,7 @@ from small_sets import make_maps, make_set
 
 from salbench.cli import main
 from salbench.errors import DataError, RunError, UsageError
+from salbench.places import FolderPlace
 from salbench.prediction import predict
 from salbench.progress import Silent
 from salbench.scoring import cluster as cluster_module
@@ -216,6 +217,31 @@ def test_an_interrupted_run_goes_on_here_or_there(processes, data, maps, rows, t
     assert (tmp_path / "run/scores.parquet").read_bytes() == rows
 
 
+def test_rows_can_pass_through_a_server_instead_of_the_run_folder(processes, data, maps, rows, tmp_path, ftp, capsys):
+    """Catches anything that a worker still writes into the run folder, or that stays on the server; one whose workers
+    were lost goes on here, without being told where its rows are.
+    """
+    there = {"executor": "dask", "scheduler": processes.address}
+    with pytest.raises(KeyboardInterrupt):
+        score(data, predictions=maps, out=tmp_path / "run", progress=AfterAChunk(interrupt), shards=ftp.url, **there)
+    assert not (tmp_path / "run/shards").exists()
+    (own,) = ftp.folder.iterdir()
+    stored = [path.name for path in own.iterdir()]
+    assert stored
+    assert all(name.endswith(".jsonl") for name in stored)
+    assert main(["doctor", str(tmp_path / "run")]) == 1
+    assert f"of {COUNT} rows are missing" in capsys.readouterr().out
+    score(data, predictions=maps, out=tmp_path / "run")
+    assert (tmp_path / "run/scores.parquet").read_bytes() == rows
+    words = ["--dataset", data, "--predictions", maps, "--out", tmp_path / "again", "--shards", ftp.url]
+    command = ["score", *words, "--executor", "dask", "--scheduler", processes.address]
+    assert main([str(word) for word in command]) == 1
+    assert (tmp_path / "again/scores.parquet").read_bytes() == rows
+    assert list(ftp.folder.iterdir()) == []
+    names = sorted(path.name for path in (tmp_path / "again").iterdir())
+    assert names == ["run.json", "scores.parquet", "summary.json"]
+
+
 def test_maps_are_bit_identical_to_those_of_this_machine(processes, data, tmp_path):
     """Catches a prediction that differs there, or leaves its scratch folder among the maps."""
     here = predict("centre-prior", dataset=data, out=tmp_path / "here", form="png16")
@@ -251,16 +277,16 @@ def test_a_model_that_cannot_be_loaded_there_ends_the_run(processes, data, tmp_p
 
 def test_a_worker_that_differs_or_does_not_see_what_it_needs_is_named(processes, tmp_path):
     """Catches folders that are not shared, and scores of other versions than the run tells of."""
-    versions = cluster_module._versions()
+    versions, here = cluster_module._versions(), FolderPlace(tmp_path)
     (tmp_path / cluster_module.WORK).write_bytes(b"")
     with pytest.raises(RunError, match=f"the worker tcp://.* does not see {tmp_path}/gone"):
-        do_nothing(processes, Ticket(tmp_path / "gone", "0", tmp_path, (), versions))
+        do_nothing(processes, Ticket("a", FolderPlace(tmp_path / "gone"), "0", tmp_path, (), versions))
     with pytest.raises(RunError, match=r"does not see weights\.safetensors"):
-        do_nothing(processes, Ticket(tmp_path, "0", tmp_path, (Path("weights.safetensors"),), versions))
+        do_nothing(processes, Ticket("a", here, "0", tmp_path, (Path("weights.safetensors"),), versions))
     with pytest.raises(RunError, match=r"the worker tcp://.* has numpy .* instead of 0\.1"):
-        do_nothing(processes, Ticket(tmp_path, "0", tmp_path, (), (("numpy", "0.1"),)))
+        do_nothing(processes, Ticket("a", here, "0", tmp_path, (), (("numpy", "0.1"),)))
     with pytest.raises(RunError, match="not what the driver wrote"):
-        do_nothing(processes, Ticket(tmp_path, "0", tmp_path, (), versions))
+        do_nothing(processes, Ticket("a", here, "0", tmp_path, (), versions))
 
 
 def do_nothing(processes: Processes, ticket: Ticket) -> None:

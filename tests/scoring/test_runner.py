@@ -22,7 +22,7 @@ from salbench.image_files import read_map
 from salbench.locks import held
 from salbench.maps import mit_density
 from salbench.models import ModelCard
-from salbench.scoring.run_folder import open_run
+from salbench.scoring.run_folder import RunFolder, open_run
 from salbench.scoring.runner import score
 from salbench.scoring.stimulus_score import ModelSource
 
@@ -470,6 +470,18 @@ def test_a_finished_run_that_was_changed_is_not_told_as_if_it_had_been_scored(da
         score(data, predictions=maps, out=tmp_path / "run")
     again = score(data, predictions=maps, out=tmp_path / "run", overwrite=True)
     assert again.summary["metrics"] == run.summary["metrics"]
+
+
+def test_rows_that_vanish_before_they_are_summed_up_are_missed(data, maps, tmp_path, monkeypatch):
+    """Catches means over fewer stimuli than `n` says, where a disk or a server fails at the very end."""
+    read = RunFolder.rows
+    times = iter(range(9))
+    monkeypatch.setattr(RunFolder, "rows", lambda folder: list(read(folder))[next(times) :])
+    with pytest.raises(RunError, match=r"1 rows that were stored cannot be read; run the same command again"):
+        score(data, predictions=maps, out=tmp_path / "run")
+    monkeypatch.undo()
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    assert run.scores.equals(score(data, predictions=maps, out=tmp_path / "plain").scores)
 
 
 def test_maps_that_changed_since_are_refused(data, maps, tmp_path):
