@@ -108,7 +108,6 @@ def report_counts(learner, batch, flops, options):
 
 def report_hours(flops, options):
     """Hours of network time, per phase; the assumption is printed with them."""
-    speed = options.tflops * 1e12 * options.devices
     content = options.epochs * options.images * flops["content step"]
     adversarial_image = (flops["discriminator's step"] + flops["generator's adversarial step"]) / 2
     adversarial = options.adversarial_epochs * options.images * adversarial_image
@@ -119,9 +118,16 @@ def report_hours(flops, options):
         f"and {options.adversarial_epochs} adversarial ones, {options.devices} device(s), each reaching "
         f"{options.tflops:g} TFLOP/s (an assumption: measure yours with bench_training.py):"
     )
-    parts = {"content epochs": content, "adversarial epochs": adversarial, f"{epochs} validations": validation}
-    for name, total in {**parts, "together": sum(parts.values())}.items():
-        print(f"  {name:30} {total / 1e15:10.1f} 10^15 operations {total / speed / 3600:8.2f} h")
+    parts = {  # operations, and the devices that share them: the first alone validates
+        "content epochs": (content, options.devices),
+        "adversarial epochs": (adversarial, options.devices),
+        f"{epochs} validations": (validation, 1),
+    }
+    hours = {name: total / (options.tflops * 1e12 * devices) / 3600 for name, (total, devices) in parts.items()}
+    totals = {name: total for name, (total, _) in parts.items()}
+    for name, total in {**totals, "together": sum(totals.values())}.items():
+        taken = hours.get(name, sum(hours.values()))
+        print(f"  {name:30} {total / 1e15:10.1f} 10^15 operations {taken:8.2f} h")
 
 
 if __name__ == "__main__":

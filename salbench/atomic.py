@@ -32,7 +32,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[Path]:
             _flush(scratch)
         scratch.replace(path)
     except OSError as error:
-        if error.errno is not None and error.filename in (None, str(scratch)):
+        if error.errno is not None and error.filename in (None, str(scratch), str(path)):
             error.filename, error.filename2 = str(path), None
         raise
     finally:

@@ -139,6 +139,15 @@ class FittedModel(Protocol):
         """Take over parameters that `fit` found. Called in every process that will predict."""
 
 
+@runtime_checkable
+class TrainedModel(Protocol):
+    """A model that can tell how it was trained."""
+
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """Configuration, epoch, seed and the like, as JSON types: goes into `run.json`, and decides nothing."""
+
+
 Model = SaliencyModel | ContextModel | RepeatedModel
 
 

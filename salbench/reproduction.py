@@ -6,6 +6,7 @@ after any interruption, with more experiments, or with more epochs.
 """
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -37,6 +38,7 @@ from salbench.training import configured, train, trainable, training_map
 DECIDED_HERE = frozenset({"preset", "loss", "epochs", "adversarial_epochs", "keep_epochs"})
 """Options of a training that the experiment decides."""
 
+RECORD = "reproduction.json"
 SUFFIXES = {"markdown": "md", "latex": "tex", "html": "html", "csv": "csv"}
 PICTURES = 6
 """Stimuli in the grid of figure6, spread evenly over the split."""
@@ -83,14 +85,16 @@ class Reproduction:
 class Plan:
     """What is asked for. `targets`: the validation split first, then the test split if there is any.
 
-    `options`: of the training's configuration, the same for all trainings.
+    `epochs`: of every training; None for those that the paper's experiments with it take. `options`: of the training's
+    configuration, the same for all trainings.
     """
 
     experiments: Sequence[Experiment]
     dataset: Dataset
     split: str
     targets: Sequence[Target]
-    budget: Budget
+    epochs: int | None
+    bootstrap: int
     out: Path
     options: Mapping[str, Any]
     blur_sigma: float | None
@@ -98,6 +102,11 @@ class Plan:
     seed: int
     device: str | None
     progress: Progress
+
+    def budget(self, preset: str) -> Budget:
+        """The epochs of a preset's training."""
+        longest = max(one.epochs for one in self.experiments if preset in one.trainings)
+        return Budget(longest if self.epochs is None else self.epochs, self.bootstrap)
 
 
 def reproduce(
@@ -124,14 +133,16 @@ def reproduce(
 
     `dataset` is trained on (`split`) and validated on (`validation_split`), as the paper did with SALICON;
     `test_dataset`, its default split unless `test_split` names another, is scored beside it. `epochs` of every
-    training, by default the paper's; of the adversarial ones the first `bootstrap` are content loss alone, and after as
-    many Table 2 is measured. Table 3 and the figures take each training's best epoch by validation NSS. `options`:
-    further fields of the training's configuration, the same for all trainings.
+    training, by default the paper's (15 where Table 2 alone asks for it, 120 else); of the adversarial ones the first
+    `bootstrap` are content loss alone, and after as many Table 2 is measured. Table 3 and the figures take each
+    training's best epoch by validation NSS. `options`: further fields of the training's configuration, the same for all
+    trainings.
     A training or scoring that fails costs only its own row: it is in the result's `failures`.
     Raises UsageError or DataError for a request that cannot be carried out, RunError where another process is at it.
     """
     _check_alone()
     asked = [_experiment(key) for key in dict.fromkeys(experiments)]
+    _check_budget(asked, epochs, bootstrap)
     opened = dataset if isinstance(dataset, Dataset) else open_dataset(dataset, data)
     elsewhere = test_data if test_data is not None else data
     plan = Plan(
@@ -139,7 +150,8 @@ def reproduce(
         dataset=opened,
         split=split,
         targets=_targets(opened, validation_split, test_dataset, elsewhere, test_split),
-        budget=_budget(asked, epochs, bootstrap),
+        epochs=epochs,
+        bootstrap=bootstrap,
         out=Path(out),
         options=_checked(options),
         blur_sigma=blur_sigma,
@@ -168,17 +180,17 @@ def _experiment(key: str) -> Experiment:
         raise UsageError(unknown_name("experiment", key, list(EXPERIMENTS))) from None
 
 
-def _budget(experiments: Sequence[Experiment], epochs: int | None, bootstrap: int) -> Budget:
+def _check_budget(experiments: Sequence[Experiment], epochs: int | None, bootstrap: int) -> None:
     if not experiments:
         raise UsageError(f"name at least one experiment: {', '.join(EXPERIMENTS)}")
-    budget = Budget(epochs if epochs is not None else max(one.epochs for one in experiments), bootstrap)
-    least = budget.bootstrap + (1 if ADVERSARIAL & set(presets_of(experiments)) else 0)
-    if budget.bootstrap < 1 or budget.total < least:
-        raise UsageError(
-            f"epochs is {budget.total} with a bootstrap of {budget.bootstrap}; wanted: a bootstrap of 1 or more, "
-            f"and at least {max(least, 1)} epochs"
-        )
-    return budget
+    for one in experiments:
+        total = one.epochs if epochs is None else epochs
+        least = bootstrap + (1 if ADVERSARIAL & set(one.trainings) else 0)
+        if bootstrap < 1 or total < least:
+            raise UsageError(
+                f"epochs is {total} with a bootstrap of {bootstrap}; wanted: a bootstrap of 1 or more, "
+                f"and at least {max(least, 1)} epochs for {one.key}"
+            )
 
 
 def _checked(options: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -218,8 +230,9 @@ def carry_out(plan: Plan) -> Reproduction:
             result.trained[preset] = trained(plan, preset)
     for experiment in plan.experiments:
         make = _table if experiment.layout else {"figure3": _figure3, "figure6": _figure6}[experiment.key]
-        result.files += make(plan, experiment, result)
-        _record(plan, result)
+        made = make(plan, experiment, result)
+        result.files += made
+        _record(plan, experiment, made, result)
     return result
 
 
@@ -240,7 +253,8 @@ def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
     """
     factory, folder = epochs_factory(MODEL), _training_folder(plan, preset)
     # A training that went further is asked for as it is, so that what else it was made with is checked all the same.
-    budget = replace(plan.budget, total=max(plan.budget.total, len(factory.epochs(folder))))
+    wanted = plan.budget(preset)
+    budget = replace(wanted, total=max(wanted.total, len(factory.epochs(folder))))
     train(
         MODEL,
         plan.dataset,
@@ -257,7 +271,7 @@ def trained(plan: Plan, preset: str) -> Sequence[TrainedEpoch]:
         **budget.options(preset),
         **plan.options,
     )
-    return factory.epochs(folder)[: plan.budget.total]
+    return factory.epochs(folder)[: wanted.total]
 
 
 def chosen(plan: Plan, experiment: Experiment, preset: str, epochs: Sequence[TrainedEpoch]) -> TrainedEpoch:
@@ -265,7 +279,7 @@ def chosen(plan: Plan, experiment: Experiment, preset: str, epochs: Sequence[Tra
 
     RunError where its checkpoint was not kept.
     """
-    epoch = epochs[plan.budget.bootstrap - 1] if experiment.at_bootstrap else best_of(epochs, epochs[-1].phase)
+    epoch = epochs[plan.bootstrap - 1] if experiment.at_bootstrap else best_of(epochs, epochs[-1].phase)
     if epoch.checkpoint is None:
         folder = _training_folder(plan, preset)
         count = len(epochs_factory(MODEL).epochs(folder))
@@ -372,24 +386,34 @@ def _grid_rows(plan: Plan, target: Target, models: Mapping[str, SaliencyModel]) 
         yield GridRow(image, [truth, *(model.predict(image) for model in models.values())])
 
 
-def _record(plan: Plan, result: Reproduction) -> None:
-    """Write down what was made of what. Each run folder holds the check sums and versions of its own."""
-    write_json(
-        plan.out / "reproduction.json",
-        {
-            "format": 1,
-            "salbench": __version__,
-            "experiments": [one.key for one in plan.experiments],
-            "epochs": plan.budget.total,
-            "bootstrap": plan.budget.bootstrap,
-            "options": dict(plan.options),
-            "seed": plan.seed,
-            "blur_sigma": plan.blur_sigma,
-            "trained_on": f"{plan.dataset.key}/{plan.split}",
-            "validated_on": f"{plan.dataset.key}/{plan.targets[0].split}",
-            "epochs_done": {preset: len(epochs) for preset, epochs in result.trained.items()},
-            "rows": [asdict(row) for row in result.rows],
-            "failures": result.failures,
-            "files": [str(file.relative_to(plan.out)) for file in result.files],
-        },
-    )
+def _record(plan: Plan, experiment: Experiment, made: Sequence[Path], result: Reproduction) -> None:
+    """Write down what an experiment's results were made of, beside those of other calls. Each run folder holds the
+    check sums and versions of its own.
+    """
+    file = plan.out / RECORD
+    experiments = _recorded(file)
+    if not made and experiment.key in experiments:
+        return  # what an earlier call made is still there
+    experiments[experiment.key] = {
+        "salbench": __version__,
+        "epochs": {preset: plan.budget(preset).total for preset in experiment.trainings},
+        "bootstrap": plan.bootstrap,
+        "options": dict(plan.options),
+        "seed": plan.seed,
+        "blur_sigma": plan.blur_sigma,
+        "trained_on": f"{plan.dataset.key}/{plan.split}",
+        "validated_on": f"{plan.dataset.key}/{plan.targets[0].split}",
+        "rows": [asdict(row) for row in result.rows if row.experiment == experiment.key],
+        "failures": {preset: why for preset, why in result.failures.items() if preset in experiment.trainings},
+        "files": [str(path.relative_to(plan.out)) for path in made],
+    }
+    write_json(file, {"format": 2, "experiments": experiments})
+
+
+def _recorded(file: Path) -> dict[str, Any]:
+    """What earlier calls wrote down, by experiment; nothing where that cannot be read."""
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))["experiments"]
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return {}
+    return {key: one for key, one in record.items() if key in EXPERIMENTS} if isinstance(record, dict) else {}

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import pytest
 from toy_model import Toy
 
-from salbench import models
+from salbench import models, reproduction
 from salbench.cli import main
 from salbench.datasets.dataset import Dataset
 from salbench.datasets.synthetic import open_synthetic
@@ -106,8 +106,9 @@ def test_the_papers_rows_stand_beside_the_measured_ones_with_intervals(everythin
 def test_table_2_is_the_epoch_after_the_bootstrap_and_table_3_the_best(everything):
     """Catches a table 2 of best epochs, or a table 3 of last ones: epochs are told by their own validation NSS."""
     record = json.loads((everything.out / "reproduction.json").read_text())
-    assert len(record["rows"]) == 16
-    for row in record["rows"]:
+    rows = [row for one in record["experiments"].values() for row in one["rows"]]
+    assert len(rows) == 16
+    for row in rows:
         epochs = everything.trained[row["preset"]]
         last_phase = [one for one in epochs if one.phase == epochs[-1].phase]
         best = max(last_phase, key=lambda one: one.metrics["nss"])
@@ -200,6 +201,27 @@ def test_the_papers_budgets():
     assert EXPERIMENTS["table2"].epochs == 15
     assert Budget(EXPERIMENTS["table3"].epochs).options("gan4") == {"epochs": 15, "adversarial_epochs": 105}
     assert Budget(30).options("bce4") == {"epochs": 30, "adversarial_epochs": 0}
+
+
+def test_a_training_that_table_2_alone_needs_is_as_long_as_table_2(dataset, tmp_path, monkeypatch):
+    """Catches 105 epochs of two trainings of which nobody asks more than the 15th."""
+    short = {key: replace(one, epochs=2 if one.at_bootstrap else 3) for key, one in EXPERIMENTS.items()}
+    monkeypatch.setattr(reproduction, "EXPERIMENTS", short)
+    done = reproduce(["table2", "table3"], dataset, out=tmp_path, bootstrap=2)
+    epochs = {preset: len(epochs) for preset, epochs in done.trained.items()}
+    assert epochs == {"bce": 3, "bce2": 2, "bce4": 3, "bce8": 2, "mse": 3, "gan4": 3}
+
+
+def test_a_record_keeps_what_earlier_calls_made(everything, dataset):
+    """Catches results without a word of what they were made of, after a call for another experiment or a failed one."""
+    before = json.loads((everything.out / "reproduction.json").read_text())["experiments"]
+    assert set(before) == set(EXPERIMENTS)
+    assert reproduce(["figure3"], dataset, out=everything.out, **BUDGET, learning_rate=1e-5).failures
+    assert json.loads((everything.out / "reproduction.json").read_text())["experiments"] == before
+    reproduce(["figure3"], dataset, out=everything.out, epochs=4, bootstrap=1)
+    after = json.loads((everything.out / "reproduction.json").read_text())["experiments"]
+    assert after["figure3"]["epochs"] == {"gan4": 4, "bce4": 4}
+    assert {**after, "figure3": None} == {**before, "figure3": None}
 
 
 def test_what_a_training_did_beyond_the_budget_does_not_count(everything, dataset):

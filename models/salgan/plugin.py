@@ -44,6 +44,19 @@ RELEASED = Importer(
 )
 
 
+def training_of(header: Header) -> dict[str, Any]:
+    """What a run's record tells of how the weights came about."""
+    return {
+        "salbench": header.salbench,
+        "config": dict(header.config),
+        "trained_on": list(header.trained_on),
+        "epoch": header.epoch,
+        "seed": header.seed,
+        "validation": dict(header.metrics),
+        **({"origin": dict(header.origin)} if header.origin else {}),
+    }
+
+
 class SalGAN:
     """A trained SalGAN. It travels to worker processes as its path and loads its weights there on first use.
 
@@ -74,6 +87,7 @@ class SalGAN:
         header = read_header(self.checkpoint)
         self.postprocess = postprocess or header.postprocess
         self.card = card_of(header, self.postprocess)
+        self.training = training_of(header)
         if device is not None:
             check_device(device)
 

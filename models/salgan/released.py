@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from salbench.atomic import check_writable
 from salbench.errors import DataError, UsageError
 from salbench.names import unknown_name
 from salbench_models.salgan.checkpoint import Header, write_checkpoint
@@ -94,6 +95,7 @@ def import_released(source: Path, out: Path, options: ReleasedOptions) -> str:
     """
     if out.resolve() == source.resolve():
         raise UsageError(f"{out}: is the file to import; name another one for the checkpoint")
+    check_writable(out)
     import torch  # noqa: PLC0415 - slow to import, and needed here alone
 
     weights = {name: torch.from_numpy(array) for name, array in read_released(source).items()}

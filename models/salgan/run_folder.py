@@ -37,6 +37,7 @@ FILES = "|".join(re.escape(name) for name in (STATE, EPOCHS, LAST, BEST, BEST_CO
 SCRATCH = re.compile(rf"\.({FILES}|epoch-\d{{3,}}\.safetensors)\.[0-9a-f]{{8}}\.tmp")
 """Names of the half-written files that a killed training leaves; whatever else lies in its folder is not its own."""
 
+ENCODER, VGG_WEIGHTS = "encoder_sha256", "vgg_weights"
 LATER = ("validation_split", "validation_stimuli")
 """Parts of an identity that older states do not tell; they are taken to be as they are now."""
 
@@ -97,7 +98,7 @@ class RunFolder:
         later = {name: ours[name] for name in LATER if name in ours}
         # Options newer than the run were as their defaults are.
         earlier = {**SalGANConfig().as_record(), **later, **earlier}
-        names = sorted((ours.keys() | earlier.keys()) - OPERATIONAL - SCHEDULE)
+        names = sorted((ours.keys() | earlier.keys()) - OPERATIONAL - SCHEDULE - same_encoder(ours, earlier))
         differing = [f"{n} was {earlier.get(n)!r}, now {ours.get(n)!r}" for n in names if earlier.get(n) != ours.get(n)]
         if differing:
             raise RunError(
@@ -190,11 +191,25 @@ class RunFolder:
         return final
 
 
+def same_encoder(ours: Mapping[str, Any], earlier: Mapping[str, Any]) -> set[str]:
+    """The fields that need not agree: the encoder is compared by its check sum where both tell it, else by its name.
+
+    Its file may lie elsewhere now, or be gone, as the state has its weights.
+    """
+    if ours.get(ENCODER) is None or earlier.get(ENCODER) is None:
+        return {ENCODER}
+    return {VGG_WEIGHTS}
+
+
 @contextmanager
 def readable(file: Path) -> Iterator[None]:
     """RunError that names a state and the mend for whatever is raised in reading it."""
     try:
         yield
+    except (OSError, MemoryError) as error:  # which say nothing of what is in it
+        raise RunError(
+            f"{file} cannot be read ({reason_of(error)}); mend that, and run the same command again"
+        ) from error
     except Exception as error:  # the restricted unpickler raises errors of any kind for a damaged file
         raise RunError(
             f"{file} cannot be read ({error!r}); remove the folder to train anew, or name another one"
@@ -226,10 +241,21 @@ def going_on(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:  # torch raises the latter
+        interrupt = interrupt_behind(error)
+        if interrupt is not None:
+            raise interrupt  # noqa: B904 - what torch made of it is no cause
         raise RunError(
             f"{path} cannot be written ({reason_of(error)}). What was saved before is whole: make room, and the same "
             "command goes on from there"
         ) from error
+
+
+def interrupt_behind(error: BaseException) -> BaseException | None:
+    """Ctrl-C or SIGTERM, where that is what ended a file's writing: torch raises an error of its own in its place."""
+    cause: BaseException | None = error
+    while cause is not None and isinstance(cause, Exception):
+        cause = cause.__cause__ or cause.__context__
+    return cause
 
 
 def kept_name(epoch: int) -> str:

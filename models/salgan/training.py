@@ -20,6 +20,7 @@ import torch
 
 from salbench.best_epoch import best_of, nss_of
 from salbench.datasets.stimulus import Stimulus
+from salbench.digests import digest_file
 from salbench.errors import RunError, UsageError
 from salbench.models import TrainingJob
 from salbench.progress import Silent
@@ -35,7 +36,7 @@ from salbench_models.salgan.inference import Predictor
 from salbench_models.salgan.learner import DivergenceError, Learner, Step
 from salbench_models.salgan.precision import resolved
 from salbench_models.salgan.processes import Processes, joined
-from salbench_models.salgan.run_folder import SCRATCH, RunFolder, Saved
+from salbench_models.salgan.run_folder import ENCODER, SCRATCH, RunFolder, Saved, kept_name
 from salbench_models.salgan.samples import SamplePictures
 from salbench_models.salgan.tensorboard import Board, open_board
 
@@ -84,9 +85,18 @@ def trained(job: TrainingJob, config: SalGANConfig, processes: Processes) -> Pat
         processes.first_alone(lambda: folder.arrange(saved.history))
     if len(saved.history) < config.total_epochs:
         run_epochs(run_of(job, config, processes, folder, saved))
+    tell_of_files_not_kept(job, config)
     best = best_of(saved.history, final_phase)
     job.progress.note(f"salgan.safetensors is epoch {best.epoch}: {describe(best)}")
     return processes.first_alone(lambda: published(folder, saved.history))
+
+
+def tell_of_files_not_kept(job: TrainingJob, config: SalGANConfig) -> None:
+    """A note of epochs whose files were asked for and are not there: done before, or never reached."""
+    missing = [number for number in sorted(config.kept_numbers) if not (job.out / kept_name(number)).is_file()]
+    if missing:
+        numbers = ", ".join(map(str, missing))
+        job.progress.note(f"no file of epoch {numbers}: an epoch's is kept when it is done, if it is asked for by then")
 
 
 def published(folder: RunFolder, history: Sequence[Epoch]) -> Path:
@@ -457,6 +467,7 @@ def identity(job: TrainingJob, config: SalGANConfig) -> dict[str, Any]:
     """What must be equal for a run to be gone on with: its epochs are also compared by one validation."""
     return {
         **config.as_record(),
+        ENCODER: encoder_digest(config.vgg_weights),
         "dataset": job.dataset,
         "ground_truth": job.ground_truth_recipe,
         "seed": job.seed,
@@ -464,6 +475,16 @@ def identity(job: TrainingJob, config: SalGANConfig) -> dict[str, Any]:
         "validation_split": job.validation_split,
         "validation_stimuli": digest_of(job.validation),
     }
+
+
+def encoder_digest(source: str) -> str | None:
+    """SHA-256 of the file that the encoder comes from; None where it is no file that can be read."""
+    if source in (*DOWNLOADS, "none"):
+        return None
+    try:
+        return digest_file(Path(source).expanduser())
+    except OSError:
+        return None
 
 
 def digest_of(stimuli: Sequence[Stimulus]) -> str:

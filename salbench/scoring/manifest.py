@@ -14,7 +14,7 @@ from salbench.datasets.stimulus import Stimulus
 from salbench.densities import CentrePriorFit
 from salbench.digests import digest_file
 from salbench.map_folder import MapFolder
-from salbench.models import Model, RepeatedModel, registry
+from salbench.models import Model, RepeatedModel, TrainedModel, registry
 from salbench.protocols import Protocol
 from salbench.protocols.log_density import MapChoice
 from salbench.result_file import ResultFile
@@ -62,6 +62,7 @@ def describe_run(
         "save_maps": save_maps,
         "timeout": timeout,
         "inputs": _inputs(model, source, stimuli, fixations_digest),
+        **({"training": dict(model.training)} if isinstance(model, TrainedModel) else {}),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [_printable(word) for word in (_program(), *sys.argv[1:])],
         "versions": _versions(),

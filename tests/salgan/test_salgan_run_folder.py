@@ -1,6 +1,7 @@
 """What a training's folder holds when a write fails, when it is killed between two, and who may train into it."""
 
 import errno
+import io
 import os
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 import torch
 
 import salbench.training
+from salbench.cli import Terminated
 from salbench.datasets.registry import open_dataset
 from salbench.errors import RunError
 from salbench.progress import Silent
@@ -86,6 +88,39 @@ def test_a_state_that_cannot_be_written_costs_its_epoch_alone(folder, monkeypatc
     assert start(folder) == history
     save(folder, [*history, epoch(3, 0.5)])
     assert run_folder.epoch_of(folder.publish(start(folder))) == 1
+
+
+@pytest.mark.parametrize("wish", [KeyboardInterrupt, Terminated])
+def test_an_interrupt_while_the_state_is_written_is_no_full_disk(folder, monkeypatch, wish):
+    """Catches Ctrl-C told as a disk without room, after which `reproduce` goes on with the next training: torch makes
+    an error of its own of whatever a file raises.
+    """
+    history = [epoch(1, 2.0), epoch(2, 1.0)]
+    save(folder, history[:1])
+    original = torch.save
+
+    class Interrupted(io.BytesIO):
+        def write(self, content):
+            raise wish
+
+    monkeypatch.setattr(torch, "save", lambda state, file: original(state, Interrupted()))
+    with pytest.raises(wish):
+        save(folder, history)
+    monkeypatch.undo()
+    assert start(folder) == history[:1]
+
+
+def test_a_state_that_may_not_be_read_is_not_to_be_removed(folder, monkeypatch):
+    """Catches the advice to throw a training away, where a disk fails for a moment."""
+    save(folder, [epoch(1, 2.0)])
+
+    def failing(*_, **__):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(torch, "load", failing)
+    with pytest.raises(RunError, match=r"state\.pt cannot be read \(Input/output error\); mend that") as raised:
+        folder.load()
+    assert "remove" not in str(raised.value)
 
 
 class Killed(BaseException):

@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -5,6 +6,8 @@ import sys
 import pytest
 
 from salbench.errors import UsageError
+
+from .scenes import rows_of
 
 
 def test_scores_of_salgan_do_not_depend_on_workers_or_threads(full_checkpoint, tmp_path):
@@ -38,6 +41,20 @@ def test_a_run_records_what_the_checkpoint_was_trained_on(finished, tmp_path):
     run = score("synthetic", model="salgan", checkpoint=finished.checkpoint, **options)
     assert run.manifest["model"]["trained_on"] == ["toy/train"]
     assert len(run.manifest["inputs"]["checkpoint"]) == 64
+
+
+def test_a_run_and_its_entry_tell_how_the_model_was_trained(finished, tmp_path):
+    """Catches a figure that nobody can repeat: its checkpoint is not published, and its options are not told."""
+    from salbench import score
+    from salbench.leaderboard import add
+
+    options = {"split": "val", "metrics": ["nss"], "device": "cpu", "out": tmp_path / "run"}
+    run = score("synthetic", model="salgan", checkpoint=finished.checkpoint, **options)
+    training = json.loads(add(run, tmp_path / "board").read_text())["run"]["training"]
+    assert training["config"].items() >= finished.config.as_record().items()
+    assert (training["trained_on"], training["seed"]) == (["toy/train"], finished.job.seed)
+    epoch = rows_of(finished.folder)[training["epoch"] - 1]
+    assert training["validation"]["nss"] == pytest.approx(float(epoch["nss"]))
 
 
 def test_a_device_that_is_not_there_costs_no_run(finished, tmp_path):

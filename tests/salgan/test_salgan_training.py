@@ -128,6 +128,29 @@ def test_a_damaged_state_is_named(make_job, run_config, tmp_path):
         SalGAN.train(make_job(tmp_path), run_config)
 
 
+def test_an_encoder_is_known_by_its_content_not_by_its_name(finished, tmp_path):
+    """Catches a training that cannot go on from another folder, and one that goes on with another encoder's name."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    job, moved = replace(finished.job, out=folder), tmp_path / "moved.safetensors"
+    shutil.copyfile(finished.config.vgg_weights, moved)
+    assert SalGAN.train(job, replace(finished.config, vgg_weights=str(moved))) == folder / "salgan.safetensors"
+    moved.write_bytes(moved.read_bytes() + b" ")
+    with pytest.raises(RunError, match=r"encoder_sha256 was '.*', now '"):
+        SalGAN.train(job, replace(finished.config, vgg_weights=str(moved)))
+    with pytest.raises(RunError, match=r"vgg_weights was '.*', now 'torchvision'"):
+        SalGAN.train(job, replace(finished.config, vgg_weights="torchvision"))
+
+
+def test_epochs_whose_files_were_asked_for_too_late_are_told_of(finished, tmp_path):
+    """Catches a table that lacks an epoch's checkpoint, of which nobody said a word."""
+    folder = tmp_path / "run"
+    shutil.copytree(finished.folder, folder)
+    job = replace(finished.job, out=folder, progress=Recorder())
+    SalGAN.train(job, replace(finished.config, keep_epochs="1,999"))
+    assert any("no file of epoch 1, 999: " in note for note in job.progress.notes)
+
+
 def test_results_without_a_state_are_not_trained_over(finished, tmp_path):
     """Catches a training of days replaced by a new one, because one of its files was lost."""
     folder = tmp_path / "run"
