@@ -27,6 +27,8 @@ MAP_SUFFIXES = IMAGE_SUFFIXES | {".npy", ".npz"}
 DECODERS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's, whatever a file is called. It has dozens, and that of PostScript starts another program."""
 MAP_FORMATS = ("png", "png16", "npy")
+HEADER_BYTES = 4096
+"""More than the header of any array of numbers takes."""
 LARGEST_NUMBER = 16
 """Bytes of NumPy's longest float."""
 COLOUR_NOISE = 3
@@ -238,6 +240,8 @@ def _as_grey(image: Image.Image, path: Label) -> SaliencyMap:
 def _read_npy(path: Path) -> SaliencyMap:
     _check_there(path)
     try:
+        with path.open("rb") as file:
+            _check_claims(file.read(HEADER_BYTES), path)
         # A memory map never allocates what a header claims; it fails where the file is shorter than that.
         mapped = np.load(path, mmap_mode="r", allow_pickle=False)
         return _checked_array(mapped, path)
@@ -265,11 +269,22 @@ def _read_npz(path: Path) -> SaliencyMap:
 
 
 def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path) -> None:
-    """Compare what the array's header claims with the limit before anything of that size is allocated."""
+    """Look at the head of an array in an archive, of which no more is unpacked."""
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise DataError(f"{path}: is compressed by method {member.compress_type}; wanted: as numpy.savez does")
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, _, dtype = read_header(file)
+        _check_claims(file.read(HEADER_BYTES), path)
+
+
+def _check_claims(head: bytes, path: Path) -> None:
+    """Compare what an array's header claims with the limit before anything of that size is allocated.
+
+    The header, too, may claim gigabytes: `head` is as much of the file as one of numbers takes, and has to hold it.
+    """
+    content = io.BytesIO(head)
+    version = np.lib.format.read_magic(content)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(content)
     if dtype.itemsize > LARGEST_NUMBER:  # texts and records have any number of bytes
         raise DataError(f"{path}: has type {dtype}; wanted: numbers")
     _check_pixels(int(np.prod(shape, dtype=object)), path)

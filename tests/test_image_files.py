@@ -242,7 +242,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path, name):
         (tmp_path / name).write_bytes(pickle.dumps(Trap(mark)))  # NumPy's loader falls back to unpickling a whole file
     else:
         (np.save if name.endswith("npy") else np.savez)(tmp_path / name, objects)
-    with pytest.raises(DataError, match=rf"{name}: cannot be read as a NumPy .*([Oo]bject|pickle)"):
+    with pytest.raises(DataError, match=rf"{name}: cannot be read as a NumPy .*([Oo]bject|pickle|magic)"):
         read_map(tmp_path / name)
     assert not mark.exists()
     pickle.loads(pickle.dumps(Trap(mark)))
@@ -252,7 +252,7 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path, name):
 def test_an_array_that_claims_terabytes_is_refused(written):
     """Catches memory allocated on a header's word."""
     content = npy_header_only((1 << 20, 1 << 20))
-    with pytest.raises(DataError, match=r"map\.npy: cannot be read as a NumPy array"):
+    with pytest.raises(DataError, match=r"map\.npy: 1,099,511,627,776 pixels; at most"):
         read_map(written(content, "map.npy"))
     with pytest.raises(DataError, match=r"map\.npz: 1,099,511,627,776 pixels; at most"):
         read_map(written(npz_of(a=content), "map.npz"))

@@ -191,6 +191,35 @@ def test_an_array_that_claims_more_than_it_has_costs_nothing(tmp_path, dtype, fr
             read_map(tmp_path / name)
 
 
+def test_a_header_that_unpacks_to_gigabytes_costs_nothing(tmp_path, frugal):
+    """Catches a header read whole before it is found too long: its length is what the file says, its blanks cost
+    nothing in an archive, and none on a disk with holes.
+    """
+    length = 300 * MIB
+    start = b"\x93NUMPY\x02\x00" + length.to_bytes(4, "little") + b"{'descr': '<f8', 'fortran_order': False, "
+    with (
+        zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.npy", "w", force_zip64=True) as file,
+    ):
+        file.write(start)
+        for _ in range(length // MIB):
+            file.write(b" " * MIB)
+    with (tmp_path / "a.npy").open("wb") as file:
+        file.write(start)
+        file.truncate(length + 1000)
+    for name in ("a.npz", "a.npy"):
+        with pytest.raises(DataError, match=name):
+            read_map(tmp_path / name)
+
+
+def test_an_archive_packed_by_another_method_is_refused(tmp_path):
+    """Catches methods whose unpacking takes memory that a file's head tells nothing of."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("a.npy", npy_header_only((2, 2)) + bytes(32))
+    with pytest.raises(DataError, match=r"a\.npz: is compressed by method 14"):
+        read_map(tmp_path / "a.npz")
+
+
 def test_a_postscript_file_is_no_picture(tmp_path, monkeypatch):
     """Catches a program that Pillow starts for a file which only calls itself a picture."""
     monkeypatch.setattr("subprocess.Popen", lambda *_, **__: pytest.fail("a program was started"))
