@@ -3,10 +3,12 @@
     python tests/faults/harness.py [TIMES] [FAULT ...]
 
 After each fault the same command is given again. What it leaves has to be what an undisturbed run leaves, bit for bit,
-with no file more and none less; both in its output and in the folder for temporary files.
+with no file more and none less; both in its output and in the folder for temporary files. A trial whose fault came too
+late, or met nothing, is made again at another moment: each that is counted did its harm.
 """
 
 import atexit
+import csv
 import hashlib
 import importlib
 import json
@@ -30,20 +32,26 @@ STIMULI = 20
 """Three chunks: two workers, one of which gets a second."""
 TIMES = 2
 """Of each fault by default."""
+PAGE = 4096
 PATIENCE = 1200
 """Seconds for one command, on a machine that others use."""
 BACK = 400 * 24 * 3600.0
 """Seconds by which the clock is set back: further than anything is kept."""
+MOMENTS = 6
+"""At which a trial is made until its fault strikes, each nearer to the beginning."""
+SECONDS_OF_EPOCHS = ("seconds", "images_per_second")
+"""Columns of epochs.csv in which no two trainings agree."""
 WITHOUT_COST = ("created", "command", "timeout")
 """What two runs that give the same scores need not have in common in their record."""
 
 
 @dataclass
 class Outcome:
-    """What became of a fault's trials. `failures`: what was not as it should be."""
+    """What became of a fault's trials. `struck`: how many did their harm. `failures`: what was not as it should be."""
 
     fault: str
     tried: int = 0
+    struck: int = 0
     identical: int = 0
     seconds: float = 0.0
     skipped: str = ""
@@ -157,6 +165,7 @@ class Bench:
         """What an undisturbed run leaves; how long it took and how many events it had are kept, too."""
         if command.name not in self.kept:
             place = self.place()
+            command.words(place)  # what it needs is made before the clock starts
             began = time.monotonic()
             log = place / "log"
             end = self.ended(command, place, {"below": str(command.out(place)), "role": "", "at": 0, "log": str(log)})
@@ -166,6 +175,8 @@ class Bench:
             self.kept[command.name, "seconds"] = time.monotonic() - began
             self.kept |= {(command.name, role): events.count(role[0]) for role in ("driver", "worker")}
             self.kept[command.name] = left_in(command.out(place))
+            sizes = [path.stat().st_size for path in command.out(place).rglob("*") if path.is_file()]
+            self.kept |= {(command.name, "largest"): max(sizes), (command.name, "pages"): sum(map(in_pages, sizes))}
             shutil.rmtree(place)
         found: dict[str, str] = self.kept[command.name]
         return found
@@ -210,6 +221,11 @@ def _be_the_command(
         os._exit(code)
 
 
+def in_pages(size: int) -> int:
+    """The bytes that a file takes on a disk."""
+    return -(-size // PAGE) * PAGE
+
+
 def differences(found: dict[str, str], wanted: dict[str, str]) -> str | None:
     """In what the files of two folders differ, None where in nothing."""
     kinds = {
@@ -230,10 +246,11 @@ def _digest(path: Path) -> str:
     if path.name == "run.json":
         record = json.loads(content)
         content = json.dumps({name: value for name, value in record.items() if name not in WITHOUT_COST}).encode()
-    elif path.name in ("state.pt", "epochs.csv"):
-        return ""  # they tell of seconds
-    elif path.suffix == ".safetensors":
-        content = content[8 + int.from_bytes(content[:8], "little") :]
+    elif path.name == "epochs.csv":
+        rows = csv.DictReader(content.decode().splitlines())
+        content = json.dumps([{k: v for k, v in row.items() if k not in SECONDS_OF_EPOCHS} for row in rows]).encode()
+    elif path.name == "state.pt":
+        return ""  # it tells of seconds; the weights that come of it are in the checkpoints
     return hashlib.sha256(content).hexdigest()
 
 
@@ -258,69 +275,86 @@ def moments(bench: Bench, command: Command, times: int, role: str = "driver") ->
             yield 1 + int(share * max(1, events - 1)), 0.0
 
 
-Trial = Callable[[Bench, int], Iterator[Callable[[], None]]]
+Trial = Callable[[Bench, int], Iterator[Callable[[], bool]]]
+"""Each that is yielded tries a fault once: whether it struck. AssertionError where what comes of it is not right."""
 
 
 def killed(name: str, role: str) -> Trial:
     """kill -9 of the driver, or of one of its workers, whenever."""
 
-    def trials(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+    def trials(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
         command = bench.commands[name]
         for event, seconds in moments(bench, command, times, role):
 
-            def trial(event: int = event, seconds: float = seconds) -> None:
-                place = bench.place()
-                fault = {"below": str(command.out(place)), "role": role, "at": event, "what": "kill"}
-                fault["once"] = str(place / "once")
-                child = bench.start(command, place, fault if event else None)
-                if seconds:
-                    time.sleep(seconds)
-                    os.kill(child, signal.SIGKILL)
-                end = bench.wait(child, place)
-                if end.code not in (0, -signal.SIGKILL):
-                    raise AssertionError(f"ends with {end.code}: {end.said[-300:]}")
-                bench.again(command, place)
+            def trial(event: int = event, seconds: float = seconds) -> bool:
+                for nearer in range(MOMENTS):
+                    if killed_once(
+                        bench, command, role, -(-event * (MOMENTS - nearer) // MOMENTS), seconds / 2**nearer
+                    ):
+                        return True
+                return False
 
             yield trial
 
     return trials
 
 
-def full_by_limit(name: str, largest: int) -> Trial:
-    """Files that may not grow beyond some bytes, as with a quota."""
+def killed_once(bench: Bench, command: Command, role: str, event: int, seconds: float) -> bool:
+    """A command killed at an event, or after some seconds, and given again; whether it was killed."""
+    place = bench.place()
+    fault = {"below": str(command.out(place)), "role": role, "at": event, "what": "kill"}
+    fault["once"] = str(place / "once")
+    child = bench.start(command, place, fault if event else None)
+    if seconds:
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+    end = bench.wait(child, place)
+    if end.code not in (0, -signal.SIGKILL):
+        raise AssertionError(f"ends with {end.code}: {end.said[-300:]}")
+    struck = end.code == -signal.SIGKILL or (place / "once").exists()
+    bench.again(command, place)
+    return struck
 
-    def trials(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+
+def full_by_limit(name: str) -> Trial:
+    """Files that may not grow beyond some bytes, fewer than the largest takes, as with a quota."""
+
+    def trials(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
         for number in range(times):
 
-            def trial(number: int = number) -> None:
+            def trial(number: int = number) -> bool:
                 place = bench.place()
                 command = bench.commands[name]
                 bench.undisturbed(command)
+                largest = bench.kept[name, "largest"]
                 end = bench.ended(command, place, bytes_at_most=largest * (number + 1) // (times + 1))
                 _told(end, "File too large")
                 bench.again(command, place)
+                return end.code != 0
 
             yield trial
 
     return trials
 
 
-def full_disk(name: str, largest: int) -> Trial:
-    """A file system with too little room."""
+def full_disk(name: str) -> Trial:
+    """A file system with less room than the result takes."""
 
-    def trials(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+    def trials(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
         for number in range(times):
 
-            def trial(number: int = number) -> None:
+            def trial(number: int = number) -> bool:
                 place = bench.place()
                 bench.undisturbed(bench.commands[name])
                 with mounted(place / "disk") as disk:
                     command = bench.commands[name].at(disk)
                     command.words(place)
-                    _fill(disk / "filler", largest * number // times)
-                    _told(bench.ended(command, place), "No space left")
+                    _fill(disk / "filler", bench.kept[name, "pages"] * number // times)
+                    end = bench.ended(command, place)
+                    _told(end, "No space left")
                     (disk / "filler").unlink()
                     bench.again(command, place)
+                return end.code != 0
 
             yield trial
 
@@ -330,10 +364,10 @@ def full_disk(name: str, largest: int) -> Trial:
 def read_only(name: str) -> Trial:
     """A file system that is read-only until it is mended."""
 
-    def trials(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+    def trials(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
         del times
 
-        def trial() -> None:
+        def trial() -> bool:
             place = bench.place()
             with mounted(place / "disk") as disk:
                 command = bench.commands[name].at(disk)
@@ -345,6 +379,7 @@ def read_only(name: str) -> Trial:
                     raise AssertionError("ends well where nothing can be written")
                 _told(end, "Read-only file system")
                 bench.again(command, place)
+            return True
 
         yield trial
 
@@ -354,46 +389,55 @@ def read_only(name: str) -> Trial:
 def two_at_once(name: str, refused: str) -> Trial:
     """The same command twice at a time: one does the work, the other is refused or finds it done."""
 
-    def trials(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+    def trials(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
         command = bench.commands[name]
         rng = drawing(name)
         for _ in range(times):
 
-            def trial(pause: float = rng.random()) -> None:
+            def trial(pause: float = rng.random()) -> bool:
                 bench.undisturbed(command)
-                place = bench.place()
-                command.words(place)
-                first = bench.start(command, place)
-                time.sleep(pause * bench.kept[command.name, "seconds"] / 2)
-                second = bench.start(command, place)
-                ends = [bench.wait(child, place) for child in (first, second)]
-                if not any(end.code == 0 for end in ends):
-                    raise AssertionError(f"neither ends well: {ends}")
-                for end in ends:
-                    if end.code != 0:
-                        _told(end, refused)
-                bench.again(command, place)
+                seconds = pause * bench.kept[command.name, "seconds"] / 2
+                return any(both_once(bench, command, seconds / 2**nearer, refused) for nearer in range(MOMENTS))
 
             yield trial
 
     return trials
 
 
-def clock_set_back(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+def both_once(bench: Bench, command: Command, pause: float, refused: str) -> bool:
+    """A command, and the same one a little later; whether they were at it at the same time."""
+    place = bench.place()
+    command.words(place)
+    first = bench.start(command, place)
+    time.sleep(pause)
+    together = os.waitid(os.P_PID, first, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    second = bench.start(command, place)
+    ends = [bench.wait(child, place) for child in (first, second)]
+    if not any(end.code == 0 for end in ends):
+        raise AssertionError(f"neither ends well: {ends}")
+    for end in ends:
+        if end.code != 0:
+            _told(end, refused)
+    bench.again(command, place)
+    return together
+
+
+def clock_set_back(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
     """A run that is killed, and goes on more than a year before it began."""
     command = bench.commands["score"]
     bench.undisturbed(command)
     events = bench.kept[command.name, "driver"]
     for number in range(times):
 
-        def trial(event: int = 1 + (number + 1) * events // (times + 1)) -> None:
+        def trial(event: int = 1 + (number + 1) * events // (times + 1)) -> bool:
             place = bench.place()
             fault = {"below": str(command.out(place)), "role": "driver", "at": event, "what": "kill"}
-            bench.ended(command, place, fault)
+            begun = bench.ended(command, place, fault)
             end = bench.ended(command, place, {"clock": BACK})
             if end.code != 0:
                 raise AssertionError(f"ends with {end.code}: {end.said[-300:]}")
             bench.again(command, place)
+            return begun.code == -signal.SIGKILL
 
         yield trial
 
@@ -401,11 +445,11 @@ def clock_set_back(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
 def deadly_stimulus(what: str, told: str, *more: str) -> Trial:
     """A stimulus that always hangs, kills its worker or exhausts its memory; the day after it does not."""
 
-    def trials(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+    def trials(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
         rng = drawing(what)
         for number in rng.sample(range(STIMULI), min(times, STIMULI)):
 
-            def trial(number: int = number) -> None:
+            def trial(number: int = number) -> bool:
                 place = bench.place()
                 command = bench.commands["score"]
                 fault = {"below": str(bench.maps), "role": "worker", "name": f"/s{number}.png", "at": -1, "what": what}
@@ -414,20 +458,21 @@ def deadly_stimulus(what: str, told: str, *more: str) -> Trial:
                     raise AssertionError(f"ends with {end.code}: {end.said[-300:]}")
                 _one_error(place / "run", f"s{number}")
                 bench.again(command, place)
+                return True
 
             yield trial
 
     return trials
 
 
-def damaged_rows(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
+def damaged_rows(bench: Bench, times: int) -> Iterator[Callable[[], bool]]:
     """A run that is killed, whose stored rows are cut, overwritten and changed afterwards."""
     command = bench.commands["score"]
     bench.undisturbed(command)
     rng = drawing("damaged")
     for number in range(times):
 
-        def trial(number: int = number) -> None:
+        def trial(number: int = number) -> bool:
             place = bench.place()
             fault = {"below": str(place / "run"), "role": "driver", "name": "/scores.parquet", "at": 1, "what": "kill"}
             bench.ended(command, place, fault)
@@ -445,6 +490,7 @@ def damaged_rows(bench: Bench, times: int) -> Iterator[Callable[[], None]]:
                     content[at:] = bytes(len(content) - at)
                 shard.write_bytes(content)
             bench.again(command, place)
+            return True
 
         yield trial
 
@@ -508,13 +554,13 @@ FAULTS: dict[str, tuple[Trial, float]] = {
     "score: worker killed": (killed("score", "worker"), 1),
     "data prepare: killed": (killed("data prepare", "driver"), 1),
     "leaderboard add: killed": (killed("leaderboard add", "driver"), 1),
-    "train: killed": (killed("train", "driver"), 0.5),
-    "score: files may not grow": (full_by_limit("score", 12_000), 0.5),
-    "data prepare: files may not grow": (full_by_limit("data prepare", 4_000), 0.5),
-    "leaderboard add: files may not grow": (full_by_limit("leaderboard add", 3_000), 0.5),
-    "score: disk full": (full_disk("score", 200_000), 0.5),
-    "data prepare: disk full": (full_disk("data prepare", 8_000), 0.5),
-    "leaderboard add: disk full": (full_disk("leaderboard add", 4_000), 0.5),
+    "train: killed": (killed("train", "driver"), 1),
+    "score: files may not grow": (full_by_limit("score"), 0.5),
+    "data prepare: files may not grow": (full_by_limit("data prepare"), 0.5),
+    "leaderboard add: files may not grow": (full_by_limit("leaderboard add"), 0.5),
+    "score: disk full": (full_disk("score"), 0.5),
+    "data prepare: disk full": (full_disk("data prepare"), 0.5),
+    "leaderboard add: disk full": (full_disk("leaderboard add"), 0.5),
     "score: disk read-only": (read_only("score"), 0.5),
     "data prepare: disk read-only": (read_only("data prepare"), 0.5),
     "leaderboard add: disk read-only": (read_only("leaderboard add"), 0.5),
@@ -547,7 +593,7 @@ def try_out(name: str, bench: Bench, times: int) -> Outcome:
     outcome, began = Outcome(name), time.monotonic()
     for trial in trial_of(bench, max(1, round(times * share))):
         try:
-            trial()
+            outcome.struck += trial()
             outcome.identical += 1
         except SkippedError as error:
             outcome.skipped = str(error)
@@ -555,16 +601,19 @@ def try_out(name: str, bench: Bench, times: int) -> Outcome:
         except AssertionError as error:
             outcome.failures.append(str(error))
         outcome.tried += 1
+    if outcome.identical > outcome.struck:
+        outcome.failures.append(f"{outcome.identical - outcome.struck} trials did no harm")
     outcome.seconds = time.monotonic() - began
     return outcome
 
 
 def table(outcomes: Sequence[Outcome]) -> str:
     """A line a fault."""
-    lines = [f"{'fault':40} {'tried':>6} {'identical':>10} {'seconds':>8}  result"]
+    lines = [f"{'fault':40} {'tried':>6} {'struck':>7} {'identical':>10} {'seconds':>8}  result"]
     for one in outcomes:
         result = f"skipped: {one.skipped}" if one.skipped else (one.failures or ["identical, nothing left over"])[0]
-        lines.append(f"{one.fault:40} {one.tried:6} {one.identical:10} {one.seconds:8.0f}  {result}")
+        figures = f"{one.tried:6} {one.struck:7} {one.identical:10} {one.seconds:8.0f}"
+        lines.append(f"{one.fault:40} {figures}  {result}")
     return "\n".join(lines)
 
 

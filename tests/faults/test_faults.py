@@ -29,15 +29,15 @@ def test_after_a_fault_the_same_command_gives_what_an_undisturbed_one_gives(outc
     if outcome.skipped:
         pytest.skip(outcome.skipped)
     assert outcome.failures == []
-    assert outcome.identical == outcome.tried > 0
+    assert outcome.identical == outcome.struck == outcome.tried > 0
 
 
 def test_the_table_tells_of_failures_and_of_what_could_not_be_tried():
     """Catches a table in which all is well because nothing was tried."""
     lines = harness.table(
         [
-            harness.Outcome("a", 3, 3),
-            harness.Outcome("b", 3, 2, failures=["lost: run.json"]),
+            harness.Outcome("a", 3, 3, 3),
+            harness.Outcome("b", 3, 3, 2, failures=["lost: run.json"]),
             harness.Outcome("c", skipped="no right"),
         ]
     ).splitlines()
@@ -45,6 +45,15 @@ def test_the_table_tells_of_failures_and_of_what_could_not_be_tried():
     assert lines[1].endswith("identical, nothing left over")
     assert lines[2].endswith("lost: run.json")
     assert lines[3].endswith("skipped: no right")
+
+
+@pytest.mark.parametrize("struck", [True, False])
+def test_a_fault_that_did_no_harm_proves_nothing(monkeypatch, struck):
+    """Catches kills that come when the command has ended, and limits that nothing reaches, counted as passed."""
+    monkeypatch.setitem(harness.FAULTS, "some", (lambda bench, times: iter([lambda: struck] * times), 1))
+    outcome = harness.try_out("some", None, 3)
+    assert (outcome.tried, outcome.struck, outcome.identical) == (3, 3 * struck, 3)
+    assert outcome.failures == ([] if struck else ["3 trials did no harm"])
 
 
 def test_a_leftover_a_loss_and_a_difference_are_found(tmp_path):
