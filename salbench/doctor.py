@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from salbench.atomic import scratch_below
 from salbench.errors import RunError, SalbenchError
 from salbench.leaderboard import check_rows
 from salbench.locks import holder
 from salbench.paths import PathLike
+from salbench.places import left_work
 from salbench.scoring.run_folder import (
     AGAIN,
     ANEW,
@@ -78,7 +81,8 @@ def _of_any(path: Path) -> Iterator[Finding]:
     if who is not None:
         yield Finding(f"{who} writes into it now", "wait for its end: what else is told may be its work of the moment")
         return
-    half = sorted(str(file.relative_to(path)) for file in scratch_below(path))
+    left = (*scratch_below(path), *left_work(path / SHARDS))
+    half = sorted(str(file.relative_to(path)) for file in left)
     if half:
         yield Finding(
             f"{len(half)} half-written files of a killed process, the first {half[0]}",
@@ -140,11 +144,20 @@ def _missing_maps(run: Run) -> Iterator[Finding]:
     if not run.manifest.get("save_maps") or _member(run.manifest, "model", "uses_ground_truth"):
         return
     scored = run.scores["stimulus"][run.scores["error"] == ""]
-    gone = [name for name in scored if not (run.path / MAPS / f"{name}.npy").is_file()]
-    if gone:
+    lost = [name for name in scored if not _is_map(run.path / MAPS / f"{name}.npy")]
+    if lost:
         yield Finding(
-            f"{len(gone):,} of {len(scored):,} maps are missing in {run.path / MAPS}, the first {gone[0]}", ANEW
+            f"{len(lost):,} of {len(scored):,} maps are missing or damaged in {run.path / MAPS}, the first {lost[0]}",
+            ANEW,
         )
+
+
+def _is_map(file: Path) -> bool:
+    """Whether an array is there, and as long as its header says; of its values none is read."""
+    try:
+        return bool(np.load(file, mmap_mode="r", allow_pickle=False).ndim == 2)
+    except (OSError, ValueError, EOFError):
+        return False
 
 
 def _failed_rows(run: Run) -> Iterator[Finding]:
@@ -189,9 +202,9 @@ def _is_whole(file: Path) -> bool:
         try:
             entries = json.loads(opened.read(length))
             ends = [entry["data_offsets"][1] for name, entry in entries.items() if name != "__metadata__"]
+            return bool(8 + length + max(ends, default=0) == file.stat().st_size)
         except (ValueError, AttributeError, KeyError, TypeError, IndexError, RecursionError):
             return False
-    return bool(8 + length + max(ends, default=0) == file.stat().st_size)
 
 
 def _again(path: Path) -> bool:
@@ -212,8 +225,11 @@ def _member(record: dict[str, Any], part: str, name: str) -> Any:
 
 
 def _command(manifest: dict[str, Any]) -> str:
+    """The command as the run's record tells it: what it does is for the reader to judge, if it is salbench's at all."""
     words = manifest.get("command")
-    return shlex.join(map(str, words)) if isinstance(words, list) else "it is not recorded"
+    if not isinstance(words, list) or not words or words[0] != "salbench":
+        return "it is not recorded"
+    return f"{shlex.join(map(str, words))} ({MANIFEST} says so)"
 
 
 def _run_state(path: Path) -> str:

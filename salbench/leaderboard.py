@@ -12,7 +12,7 @@ from typing import Any
 from salbench.atomic import remove_scratch, write_json
 from salbench.errors import RunError, UsageError
 from salbench.locks import held
-from salbench.scoring.run_folder import ANEW, MANIFEST, Run, agree, check_scores, identity, read_json
+from salbench.scoring.run_folder import ANEW, MANIFEST, MOST_JSON, Run, agree, check_scores, identity, read_json
 from salbench.scoring.statistics import summarise
 
 FORMAT = 1
@@ -61,10 +61,14 @@ def entries_of(board: Path) -> list[Path]:
 
 def _is_entry(file: Path) -> bool:
     """Whether a file means to be an entry; a record of another kind may lie beside entries."""
+    if not file.is_file():  # a folder, or a pipe, which would be waited for
+        return False
     try:
+        if file.stat().st_size > MOST_JSON:
+            return True  # told of where it is read
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return True  # told of where it is read
+        return True  # as above
     return isinstance(content, dict) and bool({"run", "summary"} & content.keys())
 
 

@@ -24,8 +24,21 @@ EXTRA = 'pip install "salbench[cluster]"'
 IDLE_SECONDS = 60.0
 """After which a connection may have been closed by the other side."""
 PROBE = "can-be-written"
+SHARED_WORK = ".cluster-"
+"""How the folder with what a cluster's workers need is called, before eight digits."""
 
 T = TypeVar("T")
+
+
+def left_work(folder: Path) -> list[Path]:
+    """What drivers of a cluster that were killed left in the folder of their results, which must be held."""
+    return sorted(folder.glob(f"{SHARED_WORK}????????"))
+
+
+def remove_left_work(folder: Path) -> None:
+    """Remove that."""
+    for leftover in left_work(folder):
+        shutil.rmtree(leftover, ignore_errors=True)
 
 
 class Place(Protocol):

@@ -22,8 +22,8 @@ from salbench.metrics.inputs import as_map
 from salbench.metrics.likelihood import as_log_density
 from salbench.models import Model, RepeatedModel
 from salbench.names import unknown_name
-from salbench.paths import PathLike, optional_path
-from salbench.places import FolderPlace, Place
+from salbench.paths import PathLike, local_path, optional_path
+from salbench.places import FolderPlace, Place, remove_left_work
 from salbench.progress import Progress, Silent
 from salbench.protocols.mit300 import MIT300
 from salbench.scoring.fixated_pixels import no_fixations, read_fixations
@@ -76,7 +76,8 @@ def predict(
     check_sigma(blur_sigma)
     check_jobs(model, jobs)
     get_ready(jobs)
-    _check_apart(images, Path(out), data, split)
+    out = local_path(out)
+    _check_apart(images, out, data, split)
     weights = optional_path(checkpoint)
     if weights is not None and not weights.is_file():
         raise DataError(f"{weights}: no such file")
@@ -88,10 +89,10 @@ def predict(
         source = ModelSource(given=model)
     _check_model(source.load(), with_fixations=images is None)
     stimuli = image_folder(Path(images)) if images is not None else _listed(dataset, data, split)
-    _check_beside(dataset, stimuli, Path(out))
-    _check_one_format(stimuli, Path(out), form)
+    _check_beside(dataset, stimuli, out)
+    _check_one_format(stimuli, out, form)
     scorer = _scorer(stimuli, source, blur_sigma, seed, listener, with_fixations=images is None)
-    return _write_all(scorer, stimuli, Path(out), form, workers, listener)
+    return _write_all(scorer, stimuli, out, form, workers, listener)
 
 
 @dataclass
@@ -211,6 +212,7 @@ def _write_all(
     errors: dict[str, str] = {}
     progress.start("predicting", len(stimuli))
     with held(out), closing(workers.run(PredictChunk(scorer, out, form), numbered(stimuli))) as finished:
+        remove_left_work(out)
         for leftover in list(scratch_below(out, map_suffix(form))):
             leftover.unlink(missing_ok=True)  # of a process that was killed
         for chunk, failures in finished:

@@ -1,6 +1,7 @@
 """Entries of measured results."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from salbench.cli import main
 from salbench.errors import RunError, UsageError
 from salbench.leaderboard import add, entries_of, entry_of, shipped_entries
-from salbench.scoring.run_folder import open_run
+from salbench.scoring.run_folder import open_run, read_json
 from salbench.scoring.runner import score
 from salbench.tables import make_table, render
 
@@ -102,6 +103,17 @@ def test_one_altered_row_is_refused(run):
     rows.to_parquet(run.path / "scores.parquet")
     with pytest.raises(RunError, match="not the file that the run wrote"):
         entry_of(run)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX")
+def test_a_pipe_in_a_board_is_not_waited_for(run, tmp_path):
+    """Catches a command that hangs because of something that is no file."""
+    add(run, tmp_path / "board")
+    os.mkfifo(tmp_path / "board" / "x.json")
+    assert [file.name for file in entries_of(tmp_path / "board")] == ["centre.json"]
+    os.mkfifo(tmp_path / "run.json")
+    with pytest.raises(RunError, match=r"run\.json: is no file"):
+        read_json(tmp_path / "run.json")
 
 
 def test_an_altered_mean_is_refused(run):

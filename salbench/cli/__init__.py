@@ -12,6 +12,7 @@ import click
 
 from salbench.cli.commands import cli
 from salbench.errors import SalbenchError
+from salbench.plain_text import visible
 
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 INTERRUPTED = 130
@@ -77,5 +78,5 @@ def _ask_again(lost: "sys.UnraisableHookArgs") -> None:
 
 
 def _fail(text: str, code: int) -> int:
-    click.echo(f"salbench: {text}", err=True)
+    click.echo(f"salbench: {visible(text)}", err=True)
     return code

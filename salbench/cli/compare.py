@@ -53,8 +53,8 @@ def compare(runs: tuple[Path, ...], metrics: str | None, seed: int, out: Path | 
 
 
 def _names(runs: "Sequence[Run]") -> list[str]:
+    from salbench.plain_text import one_line
     from salbench.run_pictures import names_of
-    from salbench.tables.records import one_line
 
     return [one_line(name) for name in names_of(runs)]
 

@@ -4,6 +4,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from salbench.plain_text import visible
+
 
 class ConsoleProgress:
     """A `salbench.progress.Progress` that draws a bar; where standard error is no terminal, only notes are printed."""
@@ -42,7 +44,7 @@ class ConsoleProgress:
 
     def note(self, text: str) -> None:
         """Print a line above the bar."""
-        self.console.print(text, markup=False)
+        self.console.print(visible(text), markup=False)
 
     def finish(self) -> None:
         """Remove the bar."""

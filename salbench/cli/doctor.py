@@ -4,29 +4,38 @@ from pathlib import Path
 
 import click
 
-from salbench.cli.options import EXISTING_FOLDER
+from salbench.cli.options import ANY_PATH
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=EXISTING_FOLDER)
+@click.argument("runs", nargs=-1, required=True, metavar="RUN...", type=ANY_PATH)
 def doctor(runs: tuple[Path, ...]) -> int:
     """Check the folders of runs and trainings: what is unfinished, half-written, damaged or missing, and the mend.
 
     Looks at nothing but the folder, changes nothing, and may be called while a process writes there.
-    Exit code 0: whole; 1: something is wrong.
+    Exit code 0: whole; 1: something is wrong, or is neither a run nor a training.
 
     \b
     Examples:
       salbench doctor runs/centre
       salbench doctor runs/*
     """
-    from salbench.doctor import examine
+    return 1 if sum(map(_is_wrong, runs)) else 0
 
-    wrong = 0
-    for folder in runs:
+
+def _is_wrong(folder: Path) -> bool:
+    """Whether anything is to be told of a folder, once it is told."""
+    from salbench.doctor import examine
+    from salbench.errors import RunError
+    from salbench.plain_text import visible
+
+    try:
         found = examine(folder)
-        wrong += bool(found.findings)
-        click.echo(f"{folder}: {found.kind}, {found.state}; {'whole' if not found.findings else 'not whole:'}")
-        for finding in found.findings:
-            click.echo(f"  - {finding.what}\n    mend: {finding.mend}")
-    return 1 if wrong else 0
+    except RunError as error:
+        click.echo(visible(str(error)))
+        return True
+    state = f"{folder}: {found.kind}, {found.state}; {'whole' if not found.findings else 'not whole:'}"
+    click.echo(visible(state))
+    for finding in found.findings:
+        click.echo(f"  - {visible(finding.what)}\n    mend: {visible(finding.mend)}")
+    return bool(found.findings)

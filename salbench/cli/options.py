@@ -13,7 +13,19 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING_PATH = click.Path(exists=True, path_type=Path)
-ANY_PATH = click.Path(path_type=Path)
+
+
+class LocalPath(click.Path):
+    """A path of this machine; what looks like an address would become a folder of its name."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. A usage error for an address."""
+        if isinstance(value, str) and "://" in value:
+            self.fail(f"{value!r} is an address; wanted: a path of this machine.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+ANY_PATH = LocalPath(path_type=Path)
 
 
 def metric_keys(metrics: str | None) -> list[str] | None:

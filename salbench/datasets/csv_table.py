@@ -21,7 +21,7 @@ def read_table(path: Path, **options: Any) -> "pd.DataFrame":
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            table: pd.DataFrame = pd.read_csv(path, index_col=False, skipinitialspace=True, **options)
+            table: pd.DataFrame = pd.read_csv(path, index_col=False, skipinitialspace=True, compression=None, **options)
     except pd.errors.ParserWarning as error:
         raise DataError(f"{path}: has rows with more fields than its header") from error
     except Exception as error:

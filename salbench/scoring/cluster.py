@@ -26,12 +26,13 @@ from typing import Any, ClassVar, TypeVar
 
 import cloudpickle
 from distributed import Client, KilledWorker, get_worker
+from distributed.comm.addressing import parse_address, parse_host_port
 
 from salbench.array_cache import open_cache, passing_cache
 from salbench.atomic import replacing
 from salbench.digests import digest_file
 from salbench.errors import RunError, UsageError, going_on
-from salbench.places import Place
+from salbench.places import SHARED_WORK, Place
 from salbench.progress import Progress
 from salbench.scoring.crew import keep_freed_memory
 from salbench.scoring.fixated_pixels import FixatedPixels
@@ -47,6 +48,9 @@ from salbench.scoring.workers import (
     one_thread,
 )
 
+SCHEMES = ("tcp", "tls", "ws", "wss", "ucx")
+"""How Dask's schedulers are spoken to from other processes."""
+LAST_PORT = 65_535
 ANSWER_SECONDS = 10.0
 """How long a scheduler may take to answer."""
 PATIENCE = 5.0
@@ -91,7 +95,8 @@ class Cluster:
         return True
 
     def reach(self) -> None:
-        """RunError unless a scheduler answers at the address."""
+        """UsageError for what is no address, RunError unless a scheduler answers there."""
+        check_address(self.address)
         with _client(self.address):
             pass
 
@@ -116,6 +121,17 @@ class Cluster:
                 yield from as_finished(submit, chain([first], chunks), window, PATIENCE)
             finally:
                 _end_work(client, executor, ticket.name)
+
+
+def check_address(address: str) -> None:
+    """UsageError for what no scheduler can listen at: Dask would try for half a minute, and print tracebacks."""
+    try:
+        scheme, place = parse_address(address)
+        host, port = parse_host_port(place)
+    except ValueError:
+        scheme, host, port = "", "", 0
+    if scheme not in SCHEMES or not host or not 0 < port <= LAST_PORT:
+        raise UsageError(f"{address!r} is no address of a scheduler; wanted: such as tcp://head-node:8786")
 
 
 class _Window:
@@ -191,7 +207,7 @@ def _told_clearly() -> Iterator[None]:
 @contextmanager
 def _shared(work: SplitWork[Any], first: Chunk) -> Iterator[Ticket]:
     """The work and its fixated pixels at a place that is gone after the block."""
-    name = f".cluster-{secrets.token_hex(4)}"
+    name = f"{SHARED_WORK}{secrets.token_hex(4)}"
     place = work.results.below(name)
     try:
         with going_on(place):

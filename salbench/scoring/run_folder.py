@@ -27,7 +27,7 @@ from salbench.digests import digest_file
 from salbench.errors import RunError, going_on
 from salbench.locks import LOCK, held
 from salbench.paths import PathLike
-from salbench.places import FolderPlace, Place, URLPlace
+from salbench.places import FolderPlace, Place, URLPlace, remove_left_work
 from salbench.scoring.stimulus_score import Row
 
 if TYPE_CHECKING:
@@ -256,6 +256,7 @@ class RunFolder:
             remove_scratch(self.path / name)
         for leftover in scratch_below(self.path / MAPS, ".npy"):
             leftover.unlink(missing_ok=True)
+        remove_left_work(self.path / SHARDS)
 
     def _open_again(self) -> None:
         """Drop the rows that are to be made again; a finished run that has some is one that was interrupted then."""
@@ -304,8 +305,9 @@ class RunFolder:
         for key, values in table.scores.items():
             columns[key] = pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)])
         columns["error"] = _text_column(pa, table.errors)
-        with going_on(self.path / SCORES), replacing(self.path / SCORES) as scratch:
-            pq.write_table(pa.table(columns), scratch, use_dictionary=False)
+        # An open file: of a path's text pyarrow would take what looks like an address for one.
+        with going_on(self.path / SCORES), replacing(self.path / SCORES) as scratch, scratch.open("wb") as file:
+            pq.write_table(pa.table(columns), file, use_dictionary=False)
         with going_on(self.path / SUMMARY):
             write_json(self.path / SUMMARY, {**summary, "scores_sha256": digest_file(self.path / SCORES)})
         if not self._stored(AGAIN):
@@ -524,6 +526,8 @@ def _check_columns(table: "pd.DataFrame", keys: Sequence[str], file: Path) -> No
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object. RunError, naming the file, where it is not one."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise RunError(f"{path}: is no file")
         if path.stat().st_size > MOST_JSON:
             raise RunError(f"{path}: has more than {MOST_JSON:,} bytes; no run's record has")
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -22,7 +22,7 @@ from salbench.errors import DataError, RunError, UsageError
 from salbench.maps import check_sigma
 from salbench.models import Model, ModelCard
 from salbench.names import unknown_name
-from salbench.paths import PathLike, optional_path
+from salbench.paths import PathLike, local_path, optional_path
 from salbench.places import Place, check_url
 from salbench.progress import Progress, Silent
 from salbench.protocols import Protocol, find_protocol
@@ -90,7 +90,7 @@ def score(
     A stimulus that cannot be scored has its error in its row, unless `strict`: then it raises RunError at once.
     Raises UsageError, DataError or RunError where the request cannot be carried out.
     """
-    listener = progress or Silent()
+    listener, place = progress or Silent(), None if out is None else local_path(out)
     _check_options(model, jobs, timeout, blur_sigma, shards, save_maps=save_maps)
     get_ready(jobs, apart=timeout is not None)
     workers = find_workers(executor, scheduler, jobs, listener, timeout)
@@ -126,7 +126,7 @@ def score(
         save_maps=save_maps,
         timeout=timeout,
     )
-    folder = RunFolder(Path(out) if out is not None else Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
+    folder = RunFolder(place or Path("runs", f"{loaded.card.name}-{opened.key}-{split}"))
     scorer = StimulusScorer(
         pixels=recorded.pixels,
         counted=recorded.counted,

@@ -2,13 +2,13 @@
 
 import json
 import math
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from salbench.errors import RunError
+from salbench.plain_text import one_line
 
 
 @dataclass(frozen=True)
@@ -110,19 +110,6 @@ def read_record(file: Path) -> Record:
     if not isinstance(content, dict):
         raise RunError(f"{file} must hold a JSON object, not {_short(content)}")
     return Record(file, content)
-
-
-def one_line(text: str) -> str:
-    """The text as a table can print it: white space collapsed, what no output can carry replaced by U+FFFD.
-
-    That is control characters, lone surrogates (which no encoding writes) and marks that reorder the text around them.
-    """
-    return "".join("\N{REPLACEMENT CHARACTER}" if _unprintable(c) else c for c in " ".join(text.split()))
-
-
-def _unprintable(character: str) -> bool:
-    reorders = unicodedata.bidirectional(character) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-    return reorders or unicodedata.category(character) in {"Cc", "Cs"}
 
 
 def _refuse_constant(name: str) -> float:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from salbench.errors import RunError, UsageError
+from salbench.plain_text import one_line
 from salbench.scoring.run_folder import SCORES, open_run
-from salbench.tables.records import Record, one_line, read_record
+from salbench.tables.records import Record, read_record
 
 _RUN_FORMAT = 1
 _ENTRY_FORMAT = 1

@@ -91,6 +91,33 @@ def test_a_place_that_cannot_be_written_is_told_before_the_work(tmp_path, capsys
     assert ".tmp" not in told
 
 
+@pytest.mark.parametrize("command", ["score", "predict"])
+def test_an_address_is_no_folder(tmp_path, monkeypatch, capsys, command):
+    """Catches results in a folder called `s3:`, or an hour of work that ends in pyarrow's traceback."""
+    monkeypatch.chdir(tmp_path)
+    words = ["--dataset", "synthetic", "--split", "val", "--model", "centre", "-j", "1"]
+    assert main([command, *words, "--out", "s3://bucket/run"]) == 2
+    assert "'s3://bucket/run' is an address; wanted: a path of this machine" in capsys.readouterr().err
+    with pytest.raises(UsageError, match="is an address"):
+        score("synthetic", split="val", model="centre", out="s3://bucket/run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_cannot_speak_to_the_terminal(tmp_path, capsys):
+    """Catches escape sequences in an error, and a line that a stimulus makes of its own."""
+    wicked = "evil\x1b]0;owned\x07\x1b[2J\nsalbench: all fine"
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / f"{wicked}.png").write_text("no picture")
+    main(
+        ["predict", "--images", str(tmp_path / "images"), "--model", "centre", "-j", "1", "--out", str(tmp_path / "m")]
+    )
+    main(["score", "--dataset", "synthetic", "--model", wicked, "--out", str(tmp_path / "run")])
+    told = capsys.readouterr()
+    assert "evil" in told.err
+    assert "\x1b" not in told.err + told.out
+    assert not [line for line in (told.err + told.out).splitlines() if line.startswith("salbench: all fine")]
+
+
 def test_metrics_as_one_text_are_told_apart_from_a_list(tmp_path):
     """Catches advice about a metric that is called 'n'."""
     with pytest.raises(ValueError, match=r"metrics is 'nss'; wanted: a list of keys, such as \['nss'\]"):

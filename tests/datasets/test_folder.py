@@ -1,5 +1,6 @@
 """The generic folder layout, and making one from a table."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,15 @@ def test_bad_fixation_files_are_named(tmp_path, content, text):
     with pytest.raises(DataError, match=text) as caught:
         read_fixations(path)
     assert str(path) in str(caught.value)
+
+
+def test_a_packed_table_is_not_unpacked(tmp_path):
+    """Catches millions of fixations out of a few kilobytes, because of a file's name."""
+    content = gzip.compress(b"x,y\n" + b"1,1\n" * 100_000)
+    assert len(content) < 1000
+    (tmp_path / "a.csv.gz").write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.csv\.gz: cannot be read as CSV"):
+        read_fixations(tmp_path / "a.csv.gz")
 
 
 def test_initials_that_pandas_takes_for_nothing_are_names(tmp_path):

