@@ -3,7 +3,8 @@
     python benchmarks/bench_training.py [--size 256x192] [--batch 8] [--rounds 5] [--device DEVICE] [--precision fp32]
 
 Training: one step of the content phase (forward, backward, optimizer) on kept features of conv1-conv3. Prediction: the
-whole generator without gradients on a batch of images, preprocessing and sigmoid included. Each is held against its
+whole generator without gradients on a batch of images, preprocessing and sigmoid included; and on one image, as
+`salbench predict` and `salbench score` take them. Each is held against its
 convolutions alone, measured in the same process on the same layers and shapes, in the same rounds: forward and backward
 of each trained convolution, forward of all. Printed: images a second of both, and the ratio; medians of the rounds.
 
@@ -92,12 +93,22 @@ def layers_of(network, run, *, backward):
 def compare(learner, batch, rounds):
     predicted = Batch(batch.images, batch.truth)
     trained = layers_of(learner.generator, lambda: learner.logits(batch), backward=True)
-    every = layers_of(learner.generator, lambda: learner.logits(predicted), backward=False)
+    one = Batch(batch.images[:1], batch.truth[:1])
     autocast = learner.fabric.autocast
 
-    def predict():
-        with torch.inference_mode():
-            torch.sigmoid(learner.logits(predicted))
+    def prediction(images):
+        layers = layers_of(learner.generator, lambda: learner.logits(images), backward=False)
+
+        def predict():
+            with torch.inference_mode():
+                torch.sigmoid(learner.logits(images))
+
+        def forwards():
+            with autocast():
+                for layer in layers:
+                    layer.forward()
+
+        return predict, forwards
 
     def step():
         learner.step(batch, None)
@@ -107,16 +118,15 @@ def compare(learner, batch, rounds):
             for layer in trained:
                 layer.forward_and_backward()
 
-    def forwards():
-        with autocast():
-            for layer in every:
-                layer.forward()
-
-    report(learner, rounds, {"training step": (step, passes), "prediction": (predict, forwards)})
+    pairs = {"training step": (step, passes), "prediction": prediction(predicted), "one image": prediction(one)}
+    report(learner, rounds, pairs, {"one image": 1})
 
 
-def report(learner, rounds, pairs):
-    """Time each pair in turn, so that what else the machine does meets both alike."""
+def report(learner, rounds, pairs, images):
+    """Time each pair in turn, so that what else the machine does meets both alike.
+
+    `images`: how many each of those takes that do not take a batch.
+    """
     seconds = {name: ([], []) for name in pairs}
     for number in range(rounds + 1):
         for name, works in pairs.items():
@@ -125,7 +135,8 @@ def report(learner, rounds, pairs):
         if number == 0:  # the first calls choose algorithms and reserve memory
             seconds = {name: ([], []) for name in pairs}
     for name, (whole, alone) in seconds.items():
-        speed, peak = (learner.config.batch / float(np.median(spent)) for spent in (whole, alone))
+        count = images.get(name, learner.config.batch)
+        speed, peak = (count / float(np.median(spent)) for spent in (whole, alone))
         print(f"{name:14} {speed:8.2f} images/s   its convolutions alone {peak:8.2f}   ratio {speed / peak:5.2f}")
 
 

@@ -69,9 +69,12 @@ def test_the_cost_is_the_counts_times_the_epochs(cost):
     assert abs(hours - wanted) < 0.01 * wanted + 0.005  # two digits are printed
 
 
-def test_the_benchmark_prints_both_ratios():
-    """Catches a benchmark that no longer runs with the loop as it is."""
+def test_the_benchmark_prints_every_ratio():
+    """Catches a benchmark that no longer runs with the loop as it is.
+
+    How high the ratio is cannot be told by a test, as the machine may be busy: docs/salgan.md has it of a quiet one.
+    """
     printed = run("bench_training.py", "--size", "32x32", "--batch", "2", "--rounds", "1")
-    ratios = dict(re.findall(r"^(training step|prediction) .*ratio +([\d.]+)$", printed, re.MULTILINE))
-    assert set(ratios) == {"training step", "prediction"}
+    ratios = dict(re.findall(r"^(training step|prediction|one image) .*ratio +([\d.]+)$", printed, re.MULTILINE))
+    assert set(ratios) == {"training step", "prediction", "one image"}
     assert all(0 < float(ratio) < 10 for ratio in ratios.values())
