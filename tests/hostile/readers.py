@@ -441,6 +441,25 @@ def read_shard(path: Path) -> None:
     list(RunFolder(path.parent.parent).rows())
 
 
+def read_place(path: Path) -> None:
+    from salbench.scoring.run_folder import place_of_rows
+
+    place_of_rows(path.parent)
+
+
+PLACE = {"url": "file:///rows/salbench-0123456789abcdef"}
+
+
+def read_as_doctor(path: Path) -> None:
+    """As part of a training: what `salbench doctor` calls damaged is refused."""
+    from salbench.doctor import examine
+    from salbench.errors import RunError
+
+    (path.parent / "epochs.csv").write_text(EPOCHS)
+    if any(str(path) in finding.what for finding in examine(path.parent).findings):
+        raise RunError(f"{path} is damaged")
+
+
 SHARD = "\n".join(
     json.dumps({"stimulus": name, "scores": {"nss": 0.5}, "error": "", "fixations": 3, "dropped": 0}) for name in "ab"
 )
@@ -664,6 +683,7 @@ READERS: tuple[Reader, ...] = (
     Reader("summary.json", "summary.json", json_of(SUMMARY), partial(read_run, changed="summary.json"), 0.5),
     Reader("scores.parquet", "scores.parquet", parquets, partial(read_run, changed="scores.parquet"), 0.5),
     Reader("run shard JSON", "shards/a.jsonl", text_of(SHARD), read_shard),
+    Reader("run's place of rows JSON", "shards.json", json_of(PLACE), read_place),
     Reader(
         "leaderboard entry JSON",
         "board/a.json",
@@ -675,6 +695,7 @@ READERS: tuple[Reader, ...] = (
     Reader("prepared fixations Arrow", "a.arrow", arrows, read_prepared, 0.5),
     Reader("array cache npy", "a.npy", cached, read_cached),
     Reader("SalGAN checkpoint safetensors", "a.safetensors", checkpoint_heads, read_checkpoint),
+    Reader("doctor's safetensors", "a.safetensors", tensors, read_as_doctor),
     Reader("VGG-16 safetensors", "a.safetensors", tensors, read_vgg),
     Reader("VGG-16 .pth", "a.pth", torch_files, read_vgg, 0.5),
     Reader("SalGAN training state", "state.pt", states, read_state, 0.5),
