@@ -9,15 +9,13 @@ import shlex
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from salbench.atomic import scratch_below
 from salbench.errors import RunError, SalbenchError
+from salbench.image_files import is_array_file
 from salbench.leaderboard import check_rows
 from salbench.locks import holder
 from salbench.paths import PathLike
@@ -34,7 +32,6 @@ from salbench.scoring.run_folder import (
     Run,
     open_run,
     place_of_rows,
-    reachable,
     read_json,
     stored_rows,
 )
@@ -64,13 +61,19 @@ class Diagnosis:
     findings: tuple[Finding, ...]
 
 
-def examine(path: PathLike) -> Diagnosis:
-    """What is wrong with the folder of a run or of a training. RunError for a folder that is neither."""
+def examine(path: PathLike, *, elsewhere: bool = False) -> Diagnosis:
+    """What is wrong with the folder of a run or of a training. RunError for a folder that is neither.
+
+    `elsewhere`: look at rows that lie at a URL, too, which the folder tells; a stranger's may tell any.
+    """
     path = Path(path)
     if (path / STATE).is_file() or (path / EPOCHS).is_file():
         return Diagnosis(path, "training", _training_state(path), (*_of_any(path), *_of_training(path)))
     if (path / SUMMARY).is_file() or (path / SCORES).is_file() or (path / MANIFEST).is_file():
-        findings = (*_of_any(path), *(_of_finished(path) if (path / SUMMARY).is_file() else _of_unfinished(path)))
+        findings = (
+            *_of_any(path),
+            *(_of_finished(path) if (path / SUMMARY).is_file() else _of_unfinished(path, elsewhere)),
+        )
         return Diagnosis(path, "run", _run_state(path), findings)
     raise RunError(f"{path}: holds neither a run nor a training; make one with `salbench score --out {path}`")
 
@@ -90,7 +93,7 @@ def _of_any(path: Path) -> Iterator[Finding]:
         )
 
 
-def _of_unfinished(path: Path) -> Iterator[Finding]:
+def _of_unfinished(path: Path, elsewhere: bool) -> Iterator[Finding]:
     """Of a run without a summary: what is missing and what is damaged."""
     try:
         manifest = read_json(path / MANIFEST)
@@ -100,6 +103,12 @@ def _of_unfinished(path: Path) -> Iterator[Finding]:
     stored = set[str]()
     try:
         place = place_of_rows(path)
+        if not elsewhere and (path / ELSEWHERE).exists():
+            yield Finding(
+                f"it is not finished; its rows lie in {place}, where nobody looked",
+                f"{AGAIN_COMMAND}: {_command(manifest)}; or look there with --shards",
+            )
+            return
         for name, found in stored_rows(place):
             if found is None:
                 yield Finding(f"{place}/{name} is damaged", f"{AGAIN_COMMAND}, and scores its stimuli again")
@@ -144,20 +153,12 @@ def _missing_maps(run: Run) -> Iterator[Finding]:
     if not run.manifest.get("save_maps") or _member(run.manifest, "model", "uses_ground_truth"):
         return
     scored = run.scores["stimulus"][run.scores["error"] == ""]
-    lost = [name for name in scored if not _is_map(run.path / MAPS / f"{name}.npy")]
+    lost = [name for name in scored if not is_array_file(run.path / MAPS / f"{name}.npy")]
     if lost:
         yield Finding(
             f"{len(lost):,} of {len(scored):,} maps are missing or damaged in {run.path / MAPS}, the first {lost[0]}",
             ANEW,
         )
-
-
-def _is_map(file: Path) -> bool:
-    """Whether an array is there, and as long as its header says; of its values none is read."""
-    try:
-        return bool(np.load(file, mmap_mode="r", allow_pickle=False).ndim == 2)
-    except (OSError, ValueError, EOFError):
-        return False
 
 
 def _failed_rows(run: Run) -> Iterator[Finding]:
@@ -177,9 +178,12 @@ def _failed_rows(run: Run) -> Iterator[Finding]:
 
 def _rest(run: Run) -> Iterator[Finding]:
     """Rows that a finished run no longer needs."""
-    left = [path for path in (run.path / SHARDS, run.path / ELSEWHERE) if path.exists()]
-    if left and not _again(run.path):
-        yield Finding(f"{left[0]} was left by a process that was killed at its very end", "the same command removes it")
+    if (run.path / ELSEWHERE).exists():
+        yield Finding(f"{run.path / ELSEWHERE} tells of rows that are still elsewhere", "the same command removes them")
+    elif (run.path / SHARDS).exists() and not _again(run.path):
+        yield Finding(
+            f"{run.path / SHARDS} was left by a process that was killed at its very end", "the same command removes it"
+        )
 
 
 def _of_training(path: Path) -> Iterator[Finding]:
@@ -208,10 +212,8 @@ def _is_whole(file: Path) -> bool:
 
 
 def _again(path: Path) -> bool:
-    """Whether rows are to be made again; not where it cannot be seen."""
-    with suppress(RunError), reachable(place := place_of_rows(path)):
-        return any(name.endswith(AGAIN) for name in place.names())
-    return False
+    """Whether rows in the folder are to be made again."""
+    return any((path / SHARDS).glob(f"*{AGAIN}"))
 
 
 def _kind(text: str, stimulus: str) -> str:

@@ -276,6 +276,19 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path)
         _check_claims(file.read(HEADER_BYTES), path)
 
 
+def is_array_file(path: Path) -> bool:
+    """Whether a .npy file is there and as long as its header says; of its values none is read."""
+    try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
+        with path.open("rb") as file:
+            _check_claims(file.read(HEADER_BYTES), path)
+        np.lib.format.open_memmap(path, mode="r")
+    except Exception:  # NumPy raises errors of many kinds for a damaged header
+        return False
+    return True
+
+
 def _check_claims(head: bytes, path: Path) -> None:
     """Compare what an array's header claims with the limit before anything of that size is allocated.
 

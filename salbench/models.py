@@ -144,7 +144,7 @@ class TrainedModel(Protocol):
     """A model that can tell how it was trained."""
 
     @property
-    def training(self) -> Mapping[str, Any]:
+    def training_record(self) -> Mapping[str, Any]:
         """Configuration, epoch, seed and the like, as JSON types: goes into `run.json`, and decides nothing."""
 
 

@@ -201,7 +201,7 @@ class URLPlace:
 
     def below(self, name: str) -> "URLPlace":
         """See `Place`."""
-        return URLPlace(f"{self.url.rstrip('/')}/{name}")
+        return URLPlace(f"{self.url.removesuffix('/')}/{name}")
 
     def _do(self, action: Callable[..., T]) -> T:
         """What an action on the file system gives; its errors, which may be of any kind, as OSError."""
@@ -220,10 +220,16 @@ def check_url(url: str) -> None:
     """UsageError for what is no URL, or one of a file system that is not known or whose package is not installed."""
     if "://" not in url:
         raise UsageError(f"{url!r} is no URL such as s3://bucket/runs")
+    if url.startswith("memory:") or any(sign in url for sign in "*?["):
+        raise UsageError(f"{url}: is no place that other processes find again; wanted: such as s3://bucket/runs")
     try:
-        _connection(url, anew=False)
-    except OSError as error:
-        raise UsageError(f"{url}: {error}") from error
+        _, path = _connection(url, anew=False)
+    except UsageError:
+        raise
+    except Exception as error:  # each file system has its own, as for a wrong password
+        raise UsageError(f"{url}: {type(error).__name__}: {error}") from error
+    if not path and not url.startswith("ftp:"):  # whose root is a folder like any other
+        raise UsageError(f"{url}: names no folder; wanted: such as s3://bucket/runs")
 
 
 _connections: dict[tuple[int, str], tuple[float, Any, str]] = {}
@@ -237,8 +243,9 @@ def _connected(url: str, *, anew: bool = False) -> tuple[Any, str]:
     """
     key = os.getpid(), url
     used, files, path = _connections.get(key, (-math.inf, None, ""))
-    if anew or time.monotonic() - used >= IDLE_SECONDS:
-        files, path = _connection(url, anew)
+    idle = time.monotonic() - used >= IDLE_SECONDS
+    if anew or idle:
+        files, path = _connection(url, anew or files is not None)
     _connections[key] = time.monotonic(), files, path
     return files, path
 

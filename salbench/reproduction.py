@@ -105,7 +105,7 @@ class Plan:
 
     def budget(self, preset: str) -> Budget:
         """The epochs of a preset's training."""
-        longest = max(one.epochs for one in self.experiments if preset in one.trainings)
+        longest = max(_paper_epochs(one, self.bootstrap) for one in self.experiments if preset in one.trainings)
         return Budget(longest if self.epochs is None else self.epochs, self.bootstrap)
 
 
@@ -180,11 +180,16 @@ def _experiment(key: str) -> Experiment:
         raise UsageError(unknown_name("experiment", key, list(EXPERIMENTS))) from None
 
 
+def _paper_epochs(experiment: Experiment, bootstrap: int) -> int:
+    """As many as the paper's, and enough for what is measured after the bootstrap."""
+    return max(experiment.epochs, bootstrap) if experiment.at_bootstrap else experiment.epochs
+
+
 def _check_budget(experiments: Sequence[Experiment], epochs: int | None, bootstrap: int) -> None:
     if not experiments:
         raise UsageError(f"name at least one experiment: {', '.join(EXPERIMENTS)}")
     for one in experiments:
-        total = one.epochs if epochs is None else epochs
+        total = _paper_epochs(one, bootstrap) if epochs is None else epochs
         least = bootstrap + (1 if ADVERSARIAL & set(one.trainings) else 0)
         if bootstrap < 1 or total < least:
             raise UsageError(

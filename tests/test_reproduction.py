@@ -203,6 +203,14 @@ def test_the_papers_budgets():
     assert Budget(30).options("bce4") == {"epochs": 30, "adversarial_epochs": 0}
 
 
+def test_a_longer_bootstrap_lengthens_table_2(dataset, tmp_path, monkeypatch):
+    """Catches a bootstrap of 20 refused because the paper measured after 15."""
+    short = {key: replace(one, epochs=2 if one.at_bootstrap else 4) for key, one in EXPERIMENTS.items()}
+    monkeypatch.setattr(reproduction, "EXPERIMENTS", short)
+    done = reproduce(["table2"], dataset, out=tmp_path, bootstrap=3)
+    assert {len(epochs) for epochs in done.trained.values()} == {3}
+
+
 def test_a_training_that_table_2_alone_needs_is_as_long_as_table_2(dataset, tmp_path, monkeypatch):
     """Catches 105 epochs of two trainings of which nobody asks more than the 15th."""
     short = {key: replace(one, epochs=2 if one.at_bootstrap else 3) for key, one in EXPERIMENTS.items()}

@@ -87,7 +87,7 @@ class SalGAN:
         header = read_header(self.checkpoint)
         self.postprocess = postprocess or header.postprocess
         self.card = card_of(header, self.postprocess)
-        self.training = training_of(header)
+        self.training_record = training_of(header)
         if device is not None:
             check_device(device)
 

@@ -62,7 +62,7 @@ def describe_run(
         "save_maps": save_maps,
         "timeout": timeout,
         "inputs": _inputs(model, source, stimuli, fixations_digest),
-        **({"training": dict(model.training)} if isinstance(model, TrainedModel) else {}),
+        **({"training": dict(model.training_record)} if isinstance(model, TrainedModel) else {}),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": [_printable(word) for word in (_program(), *sys.argv[1:])],
         "versions": _versions(),

@@ -24,7 +24,7 @@ import numpy as np
 from salbench.arrays import FloatArray, IntArray
 from salbench.atomic import remove_scratch, replacing, scratch_below, write_json
 from salbench.digests import digest_file
-from salbench.errors import RunError, going_on
+from salbench.errors import RunError, UsageError, going_on
 from salbench.locks import LOCK, held
 from salbench.paths import PathLike
 from salbench.places import FolderPlace, Place, URLPlace, remove_left_work
@@ -228,22 +228,25 @@ class RunFolder:
         elif any(path.name != LOCK for path in self.path.iterdir()):
             raise RunError(f"{self.path}: exists and holds no run; name another folder with --out")
         else:
-            with going_on(self.path / MANIFEST):
-                write_json(self.path / MANIFEST, manifest)
-            self._keep_rows_below(shards)
+            self._begin_anew(manifest, shards)
         self._open_again()
         if not self.complete:
             with reachable(self.shards):
                 self.shards.make()
 
-    def _keep_rows_below(self, url: str | None) -> None:
-        """Each run has a folder of its own there: no two ever mix their rows, or remove those of the other."""
-        if url is None:
-            return
-        place = URLPlace(url).below(f"salbench-{secrets.token_hex(8)}")
-        with going_on(self.path / ELSEWHERE):
-            write_json(self.path / ELSEWHERE, {"url": place.url})
-        self.shards = place
+    def _begin_anew(self, manifest: Mapping[str, Any], url: str | None) -> None:
+        """Write the plan. Below a URL each run has a folder of its own: no two ever mix their rows, or remove those of
+        the other. It is tried before anything is written, so that another may be named.
+        """
+        place = None if url is None else URLPlace(url).below(f"salbench-{secrets.token_hex(8)}")
+        if place is not None:
+            with reachable(place):
+                place.make()
+        with going_on(self.path / MANIFEST):
+            write_json(self.path / MANIFEST, manifest)
+            if place is not None:
+                write_json(self.path / ELSEWHERE, {"url": place.url})
+                self.shards = place
 
     def _check_shards(self, url: str | None) -> None:
         """RunError where the rows of a run that goes on lie elsewhere than below this URL."""
@@ -260,11 +263,16 @@ class RunFolder:
 
     def _open_again(self) -> None:
         """Drop the rows that are to be made again; a finished run that has some is one that was interrupted then."""
-        again = self._stored(AGAIN)
+        try:
+            again = self._stored(AGAIN)
+        except RunError:
+            if not self.complete:
+                raise
+            again = []  # what is finished can be had all the same
         if again:
             (self.path / SUMMARY).unlink(missing_ok=True)
         elif self.complete:
-            with suppress(RunError):  # a finished run may lie where nothing can be written
+            with suppress(OSError, RunError):  # a finished run may lie where nothing can be written
                 self._drop_rows()  # of a process that was killed at its very end
         with reachable(self.shards):
             for name in again:
@@ -273,7 +281,8 @@ class RunFolder:
     def _drop_rows(self) -> None:
         with reachable(self.shards):
             self.shards.clear()
-        (self.path / ELSEWHERE).unlink(missing_ok=True)
+        if (self.path / ELSEWHERE).exists():
+            (self.path / ELSEWHERE).unlink()
 
     def add(self, rows: Sequence[Row]) -> None:
         """Store finished rows as one more shard. One that a crash of the machine damages is scored again.
@@ -334,9 +343,12 @@ class RunFolder:
 
     def _clear(self) -> None:
         """Remove a run. Its manifest goes last, so that a kill in between leaves something that is known as a run."""
+        try:
+            self._drop_rows()  # first: where they cannot be reached, nothing is lost
+        except RunError as error:
+            raise RunError(f"{error}; or remove {self.path}, and leave them there") from error
         for name in (SUMMARY, SCORES):
             (self.path / name).unlink(missing_ok=True)
-        self._drop_rows()
         for name in (SHARDS, MAPS):
             shutil.rmtree(self.path / name, ignore_errors=True)
         (self.path / MANIFEST).unlink()
@@ -358,10 +370,10 @@ def reachable(place: Place) -> Iterator[None]:
     """RunError, with the mend, for what fails at the place where rows are kept."""
     try:
         yield
-    except OSError as error:
+    except (OSError, UsageError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else error
         raise RunError(
-            f"{place}: cannot be used ({error.strerror or error}); what was finished is kept: mend it, and run the "
-            "same command again"
+            f"{place}: cannot be used ({why}); what was finished is kept: mend it, and run the same command again"
         ) from error
 
 

@@ -35,7 +35,9 @@ class FTPPlace:
     def stop(self) -> None:
         """End every connection, and take no more."""
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
 
 
 @pytest.fixture

@@ -229,7 +229,7 @@ def test_rows_can_pass_through_a_server_instead_of_the_run_folder(processes, dat
     stored = [path.name for path in own.iterdir()]
     assert stored
     assert all(name.endswith(".jsonl") for name in stored)
-    assert main(["doctor", str(tmp_path / "run")]) == 1
+    assert main(["doctor", "--shards", str(tmp_path / "run")]) == 1
     assert f"of {COUNT} rows are missing" in capsys.readouterr().out
     score(data, predictions=maps, out=tmp_path / "run")
     assert (tmp_path / "run/scores.parquet").read_bytes() == rows

@@ -1,6 +1,7 @@
 """`salbench doctor`: every finding on a folder that has just that wrong with it."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from salbench.locks import held
 from salbench.scoring.run_folder import RunFolder
 from salbench.scoring.runner import score
 from salbench.scoring.stimulus_score import Row
+
+HOLLOW = b"\x93NUMPY\x02\x00" + (1500 << 20).to_bytes(4, "little") + b"{'descr': '<f8', " + b"(" * 300
+"""A header that claims more than a gigabyte."""
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +59,16 @@ def test_the_command_tells_what_is_wrong_with_each_folder_and_the_mend(run, tmp_
     assert lines[3] == f"{second}: run, 4 rows, 0 errors; whole"
 
 
-@pytest.mark.parametrize("content", [b"rubbish", b"", None])
+@pytest.mark.parametrize("content", [b"rubbish", b"", None, b"PK\x03\x04rubbish", HOLLOW, "a pipe"])
 def test_a_map_that_is_no_map_is_damaged(run, content):
     """Catches a run that is called whole because a file of that name is there, as one that was cut short is."""
     file = run / "maps" / "s2.npy"
-    file.write_bytes(file.read_bytes()[:-8] if content is None else content)
+    whole = file.read_bytes()
+    if content == "a pipe":
+        file.unlink()
+        os.mkfifo(file)
+    else:
+        file.write_bytes(whole[:-8] if content is None else content)
     assert f"1 of 4 maps are missing or damaged in {run / 'maps'}, the first s2 -> score anew" in told(run)
 
 

@@ -1,5 +1,7 @@
 """Places of files: each does what a folder does, and says why it cannot."""
 
+import json
+import os
 import sys
 from pathlib import Path
 
@@ -94,6 +96,10 @@ def test_a_connection_that_was_closed_is_opened_anew(ftp):
         ("runs/rows", "is no URL such as s3://bucket/runs"),
         ("nosuch://bucket/runs", "nosuch"),
         ("ftp://127.0.0.1:1/runs", "refused"),
+        ("memory://rows", "no place that other processes find again"),
+        ("file:///rows/a[1]", "no place that other processes find again"),
+        ("file:///", "names no folder"),
+        ("github://a", "github://a: "),
     ],
 )
 def test_an_url_that_cannot_be_used_is_told_before_the_work(tmp_path, capsys, url, text):
@@ -101,6 +107,74 @@ def test_an_url_that_cannot_be_used_is_told_before_the_work(tmp_path, capsys, ur
     assert main([*words, "--shards", url]) == 2
     assert text in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_wrong_password_is_told_before_the_work(tmp_path, ftp, capsys):
+    """Catches a traceback of ftplib's own error."""
+    words = ["score", "--dataset", "synthetic", "--model", "centre", "-j", "1", "--out", str(tmp_path / "run")]
+    assert main([*words, "--shards", ftp.url.replace("secret", "guess")]) == 2
+    assert "530 Authentication failed" in capsys.readouterr().err
+
+
+def test_an_idle_connection_is_not_taken_from_fsspecs_own_store(monkeypatch):
+    """Catches one that its server closed long ago, on which a worker then waits for TCP to give up."""
+    asked = []
+
+    def url_to_fs(url, **options):
+        asked.append(options)
+        return object(), "rows"
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", url_to_fs)
+    monkeypatch.setattr(places, "_connections", {})
+    times = iter([0.0, 0.0, 10.0, 10.0, 1000.0, 1000.0])
+    monkeypatch.setattr(places.time, "monotonic", lambda: next(times))
+    for _ in range(3):
+        places._connected("sftp://host/rows")
+    assert asked == [{}, {"skip_instance_cache": True}]
+
+
+def test_a_place_that_cannot_be_had_leaves_nothing_behind(data, maps, tmp_path, ftp):
+    """Catches a run folder that no command can use any more, because of a folder that may not be written."""
+    ftp.folder.chmod(0o555)
+    place = URLPlace(ftp.url).below("rows")
+    if os.geteuid() == 0:  # who may write anywhere
+        (ftp.folder / "rows").write_text("a file")
+        url = str(place)
+    else:
+        url = ftp.url
+    with pytest.raises(RunError, match="cannot be used"):
+        score(data, predictions=maps, out=tmp_path / "run", shards=url)
+    assert score(data, predictions=maps, out=tmp_path / "run").errors == 0
+
+
+def test_a_finished_run_can_be_had_without_the_place_of_its_rows(data, maps, tmp_path, ftp, capsys):
+    """Catches a result that is refused, or removed by --overwrite before it is known whether another can be made."""
+    run = score(data, predictions=maps, out=tmp_path / "run")
+    scores = (run.path / "scores.parquet").read_bytes()
+    (run.path / "shards.json").write_text(json.dumps({"url": f"{ftp.url}salbench-0123456789abcdef"}))
+    ftp.stop()
+    assert score(data, predictions=maps, out=tmp_path / "run").scores.equals(run.scores)
+    with pytest.raises(RunError, match=r"cannot be used .*or remove .*run, and leave them there"):
+        score(data, predictions=maps, out=tmp_path / "run", overwrite=True)
+    assert (run.path / "scores.parquet").read_bytes() == scores
+    assert main(["doctor", str(run.path)]) == 1
+    assert "shards.json tells of rows that are still elsewhere" in capsys.readouterr().out
+
+
+def test_a_missing_package_is_told_like_a_place_that_is_away(data, maps, tmp_path, monkeypatch, capsys):
+    """Catches a doctor that looks at no further folder, and one that connects to whatever a record names."""
+    begun(data, maps, tmp_path / "run", f"file://{tmp_path}/rows")
+    (tmp_path / "run" / "shards.json").write_text('{"url": "s3://bucket/salbench-0123456789abcdef"}')
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(RunError, match=r"s3://.*cannot be used .*s3fs"):
+        score(data, predictions=maps, out=tmp_path / "run")
+    assert main(["doctor", "--shards", str(tmp_path / "run"), str(tmp_path)]) == 1
+    told = capsys.readouterr().out
+    assert "s3fs" in told
+    assert "holds neither a run nor a training" in told
+    monkeypatch.setattr("salbench.places._connected", lambda *_, **__: pytest.fail("it was asked"))
+    main(["doctor", str(tmp_path / "run")])
+    assert "its rows lie in s3://bucket/salbench-0123456789abcdef, where nobody looked" in capsys.readouterr().out
 
 
 def test_a_file_system_whose_package_is_missing_names_it(monkeypatch):
@@ -173,7 +247,7 @@ def test_a_place_that_is_away_costs_nothing(data, maps, tmp_path, ftp, capsys):
     ftp.stop()
     with pytest.raises(RunError, match=r"ftp://.*cannot be used .*refused.*run the same command again"):
         score(data, predictions=maps, out=tmp_path / "run")
-    assert main(["doctor", str(tmp_path / "run")]) == 1
+    assert main(["doctor", "--shards", str(tmp_path / "run")]) == 1
     assert "cannot be used" in capsys.readouterr().out
     ftp.start()
     assert sorted(path.name for path in ftp.folder.rglob("*.jsonl")) == stored

@@ -484,6 +484,36 @@ def test_rows_that_vanish_before_they_are_summed_up_are_missed(data, maps, tmp_p
     assert run.scores.equals(score(data, predictions=maps, out=tmp_path / "plain").scores)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a file system as Linux does")
+def test_a_finished_run_on_a_disk_that_cannot_be_written_is_printed(data, maps, tmp_path):
+    """Catches a result that is refused because nothing is to be removed beside it."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(disk)], check=False, capture_output=True).returncode:
+        pytest.skip("no right to mount a file system")
+    try:
+        run = score(data, predictions=maps, out=disk / "run")
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert score(data, predictions=maps, out=disk / "run").scores.equals(run.scores)
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+class Network:
+    """As a torch.nn.Module is: it says whether it trains."""
+
+    card = ModelCard(name="net", title="Net")
+    training = True
+
+    def predict(self, image):
+        return np.arange(image[..., 0].size, dtype=float).reshape(image.shape[:2])
+
+
+def test_a_model_that_says_that_it_trains_has_no_record_of_it(data, tmp_path):
+    """Catches `bool is not iterable` for every network that is given as an object."""
+    assert "training" not in score(data, model=Network(), metrics=["nss"], out=tmp_path / "run").manifest
+
+
 def test_maps_that_changed_since_are_refused(data, maps, tmp_path):
     score(data, predictions=maps, out=tmp_path / "run")
     Image.new("L", (32, 24), 3).save(maps / "s0.png")
