@@ -19,7 +19,7 @@ import numpy as np
 import platformdirs
 
 from salbench.arrays import FloatArray
-from salbench.atomic import replacing
+from salbench.atomic import write_array
 from salbench.errors import UsageError
 from salbench.scratch import own_folder
 
@@ -100,10 +100,10 @@ class ArrayCache:
             self._size = sum(size for _, _, size in self._files())
         if self._size + array.nbytes > self.limit:
             return
-        with suppress(OSError), replacing(path, durable=False) as scratch, scratch.open("wb") as file:
+        with suppress(OSError):
             # Two rows more than the map: its sum, and ones, which a file full of zeros does not have.
             checked = np.concatenate([array, np.full((1, array.shape[1]), array.sum()), np.ones((1, array.shape[1]))])
-            np.save(file, checked, allow_pickle=False)
+            write_array(path, checked, durable=False)
             self._size += checked.nbytes
 
 

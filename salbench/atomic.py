@@ -2,6 +2,7 @@
 
 import errno
 import glob
+import io
 import json
 import os
 import re
@@ -10,7 +11,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 _SCRATCH = re.compile(r"\..+\.[0-9a-f]{8}\.tmp")
 
@@ -74,6 +78,20 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
     """A whole UTF-8 text file, atomically; `durable` as in `replacing`."""
     with replacing(path, durable=durable) as scratch:
         scratch.write_text(text, encoding="utf-8")
+
+
+def write_array(path: Path, array: "npt.NDArray[Any]", *, durable: bool = True) -> None:
+    """A whole .npy file, atomically; `durable` as in `replacing`. ValueError for objects, which would be pickled.
+
+    Python writes it: `numpy.save` to a file writes the end of an array when it closes a handle of its own, and does not
+    notice where the disk has no room for that.
+    """
+    import numpy as np  # noqa: PLC0415 - what writes no arrays does without
+
+    content = io.BytesIO()
+    np.save(content, array, allow_pickle=False)
+    with replacing(path, durable=durable) as scratch:
+        scratch.write_bytes(content.getbuffer())
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from salbench.arrays import RGBImage, SaliencyMap
-from salbench.atomic import replacing
+from salbench.atomic import replacing, write_array
 from salbench.errors import DataError, UsageError
 from salbench.maps import is_flat, normalise_range, to_float
 
@@ -93,11 +93,11 @@ def write_map(path: Path, saliency_map: SaliencyMap, form: str = "png") -> None:
 
     A flat map becomes an all-zero picture. Raises UsageError for another form.
     """
+    if form == "npy":
+        write_array(path, saliency_map)
+        return
     with replacing(path) as scratch:
-        if form == "npy":
-            with scratch.open("wb") as file:
-                np.save(file, saliency_map, allow_pickle=False)
-        elif form in MAP_FORMATS:
+        if form in MAP_FORMATS:
             Image.fromarray(_quantised(saliency_map, 65535 if form == "png16" else 255)).save(scratch, format="PNG")
         else:
             raise UsageError(f"unknown map format {form!r}; wanted: {', '.join(MAP_FORMATS)}")

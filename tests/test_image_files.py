@@ -249,6 +249,27 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path, name):
     assert mark.exists()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="limits of files are POSIX")
+@pytest.mark.parametrize("form", ["npy", "png", "png16"])
+def test_a_map_for_which_there_is_no_room_is_not_half_there(tmp_path, form):
+    """Catches maps cut short without a word: NumPy's own writing does not see what fails when a file is closed."""
+    values = np.random.default_rng(0).random((24, 32))
+    write_map(tmp_path / "whole", values, form)
+    for room in range(500, (tmp_path / "whole").stat().st_size, 300):
+        script = f"""
+import resource, sys
+import numpy as np
+from pathlib import Path
+from salbench.image_files import write_map
+resource.setrlimit(resource.RLIMIT_FSIZE, ({room}, resource.RLIM_INFINITY))
+write_map(Path(sys.argv[1]), np.random.default_rng(0).random((24, 32)), {form!r})
+"""
+        words = [sys.executable, "-c", script, str(tmp_path / "map")]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert "File too large" in done.stderr
+        assert [path.name for path in tmp_path.iterdir()] == ["whole"]
+
+
 def test_an_array_that_claims_terabytes_is_refused(written):
     """Catches memory allocated on a header's word."""
     content = npy_header_only((1 << 20, 1 << 20))
