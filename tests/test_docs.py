@@ -56,6 +56,11 @@ def test_commands_in_the_documentation_name_real_options(line):
     assert used <= known, line
 
 
+def test_no_page_waits_for_a_figure():
+    """Catches a place held for a number that was to be put in later."""
+    assert [page.name for page in PAGES if re.search(r"@@|TODO|XXX", page.read_text(encoding="utf-8"))] == []
+
+
 def test_links_between_pages_lead_somewhere():
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
