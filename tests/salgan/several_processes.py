@@ -2,6 +2,9 @@
 
 Called with the folder of the trainings and the file of VGG-16 weights. A training that fails leaves its error's type
 and text in a file, a line for each process.
+
+What trains is imported before there is a process group, as the command line does: torch's modules keep one that is
+there when they are imported (`group=dist.group.WORLD`), which then ends with the interpreter, sometimes by an abort.
 """
 
 import sys
@@ -19,9 +22,10 @@ from narrow import narrow
 from salbench.environment import launch
 from salbench.errors import DataError, SalbenchError
 from salbench.models import TrainingJob
-from salbench_models.salgan import SalGAN, SalGANConfig
+from salbench_models.salgan import SalGANConfig
 from salbench_models.salgan.files import held
 from salbench_models.salgan.processes import joined
+from salbench_models.salgan.training import train
 from salgan.scenes import Recorder, nss_at_centre, scenes, truth_of
 
 IMAGES = 7
@@ -65,7 +69,7 @@ def main(out, vgg):
     torch.set_num_threads(1)
     with joined():
         job, config = compared(out / "compared", vgg)
-        SalGAN.train(job, config)
+        train(job, config)
         said = [*job.progress.notes, *job.progress.started]
         (out / f"compared.{launch().rank}").write_text("\n".join(map(str, said)))
         for name, job, config in failing(out, vgg):
@@ -73,12 +77,19 @@ def main(out, vgg):
         with held(out / "h") if launch().rank == 1 else nullcontext():
             torch.distributed.barrier()
             told(out / "held", replace(job, out=out / "h", device="cpu"), config)
+    (out / f"threads.{launch().rank}").write_text("\n".join(sorted(threads())))
+
+
+def threads():
+    """The names of this process's threads, where the system tells them."""
+    tasks = Path("/proc/self/task")
+    return {(task / "comm").read_text().strip() for task in tasks.iterdir()} if tasks.is_dir() else set()
 
 
 def told(file, job, config):
     """Leave what goes wrong in a training."""
     try:
-        SalGAN.train(job, config)
+        train(job, config)
     except SalbenchError as error:
         file.with_name(f"{file.name}.{launch().rank}").write_text(f"{type(error).__name__}: {error}")
 

@@ -70,6 +70,15 @@ def test_two_processes_train_as_one(together, vgg_file, tmp_path):
     assert {path.name for path in (together / "compared").iterdir()} == {path.name for path in tmp_path.iterdir()}
 
 
+def test_nothing_of_the_group_outlives_it(together):
+    """Catches threads of gloo that are there when the interpreter ends: now and then that is an abort, by which a
+    training that is done ends with 1.
+    """
+    for rank in (0, 1):
+        left = (together / f"threads.{rank}").read_text()
+        assert "gloo" not in left
+
+
 def test_the_first_process_alone_speaks(together):
     """Catches notes and bars of every process, which would show each twice."""
     assert "training salgan" in (together / "compared.0").read_text()
