@@ -68,13 +68,15 @@ def _leave(number: int, frame: object) -> NoReturn:
 
 
 def _ask_again(lost: "sys.UnraisableHookArgs") -> None:
-    """Python only prints what is raised in a destructor or in a callback of an import: the wish would be lost."""
-    if isinstance(lost.exc_value, Terminated):
-        timer = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM))
-        timer.daemon = True
-        timer.start()
-    else:
+    """Python only prints what is raised in a destructor, or in what a library in C calls: the wish would be lost."""
+    wishes = {Terminated: signal.SIGTERM, KeyboardInterrupt: signal.SIGINT}
+    wish = next((number for kind, number in wishes.items() if isinstance(lost.exc_value, kind)), None)
+    if wish is None:
         sys.__unraisablehook__(lost)
+        return
+    timer = threading.Timer(0.05, os.kill, (os.getpid(), wish))
+    timer.daemon = True
+    timer.start()
 
 
 def _fail(text: str, code: int) -> int:

@@ -223,15 +223,20 @@ LOST = """
 import os, signal, sys, time
 from salbench import cli
 
+wish = int(sys.argv[1])
+
 class Last:
     def __del__(self):
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), wish)
         time.sleep(0.01)
 
 def main():
     last = Last()
     del last
-    time.sleep(30)
+    try:
+        time.sleep(30)
+    except KeyboardInterrupt:
+        return 130
     return 0
 
 cli.main = main
@@ -240,7 +245,11 @@ cli.run()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGTERM ends a process there without asking it")
-def test_a_wish_to_end_is_not_lost_in_a_destructor():
-    """Catches a command that goes on after SIGTERM, with a traceback: it came where Python passes over exceptions."""
-    done = subprocess.run([sys.executable, "-c", LOST], capture_output=True, text=True, timeout=25, check=False)
-    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "")
+@pytest.mark.parametrize("wish", [signal.SIGTERM, signal.SIGINT])
+def test_a_wish_to_end_is_not_lost_in_a_destructor(wish):
+    """Catches a command that goes on after SIGTERM or Ctrl-C, with a traceback: it came where Python passes over
+    exceptions, such as in threadpoolctl's look at loaded libraries.
+    """
+    words = [sys.executable, "-c", LOST, str(int(wish))]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=25, check=False)
+    assert (done.returncode, done.stderr) == (128 + wish, "")
