@@ -81,8 +81,9 @@ def write_text(path: Path, text: str, *, durable: bool = True) -> None:
 
 
 def write_array(path: Path, array: "npt.NDArray[Any]", *, durable: bool = True) -> None:
-    """A whole .npy file, atomically; `durable` as in `replacing`. ValueError for objects, which would be pickled.
+    """A whole .npy file, atomically, of an array of any shape and numeric type; `durable` as in `replacing`.
 
+    ValueError for objects, which would be pickled; OSError, naming the file, where the disk does not take it.
     Python writes it: `numpy.save` to a file writes the end of an array when it closes a handle of its own, and does not
     notice where the disk has no room for that.
     """

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from salbench.atomic import check_writable
 from salbench.errors import DataError, UsageError
+from salbench.image_files import HEADER_BYTES
 from salbench.names import unknown_name
 from salbench_models.salgan.checkpoint import Header, write_checkpoint
 from salbench_models.salgan.layers import ENCODER_SHAPES, GENERATOR_SHAPES
@@ -36,8 +37,6 @@ as RGB an image arrives as BGR; read as BGR it arrives as RGB, the means for blu
 TITLE = "Pan et al. 2017, released weights"
 TRAINED_ON = ("salicon2015/train", "salicon2015/val")
 SIZE = "256x192"
-HEADER_BYTES = 4096
-"""More than any array's header here takes up; what lies beyond is not read to find one."""
 
 LARGEST_VALUE = 8
 """Bytes of a float64, should the weights have been kept as such."""
